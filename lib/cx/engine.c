@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #define API "/v1.41"
@@ -86,6 +87,8 @@ status_error(long status, const char *path, const char *reply, size_t n, struct 
 
 	if (msg)
 		return cx_err_set(e, cls, "the container engine says: %s", msg);
+	if (!j && n) /* attach answers in plain text */
+		return cx_err_set(e, cls, "the container engine says: %.*s", (int)strcspn(reply, "\r\n"), reply);
 	return cx_err_set(e, cls, "the container engine answered %ld to %s", status, path);
 }
 
@@ -171,15 +174,23 @@ read_head(int fd, struct cx_buf *head, struct cx_buf *rest, struct cx_err *e)
 static int
 refuse_upgrade(int fd, long status, const char *path, struct cx_buf *rest, struct cx_err *e)
 {
-	struct cx_err ignore;
+	struct timeval patience = {.tv_sec = 1};
+	char *from, *to = NULL;
 
-	(void)shutdown(fd, SHUT_WR);
-	(void)cx_buf_read(rest, fd, HEAD_MAX, "reply", &ignore);
 	/* The body may be chunked: the message is what stands between the outermost braces. */
-	char *from = memchr(cx_buf_str(rest), '{', rest->n);
-	char *to = from ? memrchr(from, '}', rest->n - (size_t)(from - rest->p)) : NULL;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	for (;;) {
+		ssize_t n;
 
-	return status_error(status, path, to ? from : "", to ? (size_t)(to - from) + 1 : 0, e);
+		from = rest->n ? memchr(rest->p, '{', rest->n) : NULL;
+		to = from ? memrchr(from, '}', rest->n - (size_t)(from - rest->p)) : NULL;
+		n = to || rest->n > HEAD_MAX ? 0 : read(fd, cx_buf_room(rest, 4096), 4096);
+		if (n <= 0)
+			break;
+		rest->n += (size_t)n;
+	}
+	return to ? status_error(status, path, from, (size_t)(to - from) + 1, e)
+		  : status_error(status, path, cx_buf_str(rest), rest->n, e);
 }
 
 int
