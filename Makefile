@@ -35,7 +35,7 @@ BIN = $(if $(filter release,$(MODE)),bin,build/$(MODE)/bin)
 
 CORE = err buf json spool proc event table display
 ENGINE = http engine
-STORE = store
+STORE = store spec
 have = $(wildcard lib/cx/$(1).c)
 core_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(CORE),$(call have,$(m))))
 engine_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(ENGINE),$(call have,$(m))))
