@@ -20,7 +20,8 @@ SCRIPTS := $(filter-out $(PROGS),$(notdir $(patsubst %/,%,$(dir $(wildcard src/*
 
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef
-CPPFLAGS = -D_GNU_SOURCE -Ilib -include cx/banned.h
+VERSION = 0.1.0
+CPPFLAGS = -D_GNU_SOURCE -DCX_VERSION=\"$(VERSION)\" -Ilib -include cx/banned.h
 CFLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 LDFLAGS_release = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 CFLAGS_sanitize = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -61,7 +62,7 @@ ar_$(1) := $$(if $$(filter cx-store,$$(libs_$(1))),$(OBJ)/lib/libcx-store.a) $$(
 obj_$(1) := $$(patsubst src/%.c,$(OBJ)/%.o,$$(wildcard src/$(1)/*.c))
 $(BIN)/$(1): $$(obj_$(1)) $$(ar_$(1)) $$(wildcard src/$(1)/LIBS)
 	$$(call say,LD,$$@)
-	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) $$(if $$(filter fuzz,$$(MODE)),-fsanitize=address,undefined) -o $$@ $$(obj_$(1)) $$(ar_$(1)) $$$$(pkg-config --libs $$(pkgs_$(1)))
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$(obj_$(1)) $$(ar_$(1)) $$$$(pkg-config --libs $$(pkgs_$(1)))
 $(OBJ)/$(1)/%.o: src/$(1)/%.c Makefile
 	$$(call say,CC,$$<)
 	$$(Q)mkdir -p $$(@D) && $$(CC) $$(CPPFLAGS) $$$$(pkg-config --cflags $$(pkgs_$(1))) -Isrc/$(1) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
