@@ -1,0 +1,88 @@
+# Tests and checks. Included by the Makefile.
+
+ENGINE_DIR = $(CURDIR)/build/engine
+# What dies with a killed run is cleaned up by the next: t/engine start does it first.
+SUITE = t/suite
+
+check: deps-test all examples ## run every test against a real engine; the last line counts them
+	$(Q)$(SUITE) all
+
+check-fast: all ## the tests that need no container engine
+	$(Q)$(SUITE) fast
+
+check-engine: all examples ## the tests that need one
+	$(Q)$(SUITE) engine
+
+.PHONY: all check check-fast check-engine lint sanitize fuzz bench deps deps-test install clean help examples
+
+# --- unit tests in C: t/unit/NAME.c prints TAP; links all of libcx
+UNITS := $(notdir $(basename $(wildcard t/unit/*.c)))
+units: $(UNITS:%=$(BIN)/unit/%)
+$(BIN)/unit/%: t/unit/%.c $(OBJ)/lib/libcx-store.a $(OBJ)/lib/libcx-engine.a $(OBJ)/lib/libcx-core.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(OBJ)/lib/libcx-store.a $(OBJ)/lib/libcx-engine.a $(OBJ)/lib/libcx-core.a $(LDFLAGS) -ljansson -lcurl
+
+# --- the same fast tests, against programs built with ASan and UBSan
+sanitize: ## run what needs no engine under AddressSanitizer and UBSan
+	$(Q)$(MAKE) --no-print-directory MODE=sanitize all units
+	$(Q)CX_TEST_BIN=$(CURDIR)/build/sanitize/bin $(SUITE) fast
+
+# --- libFuzzer: t/fuzz/NAME.c, whose first line names what it links: /* LINK: src/a/b.c ... PKG: pkg ... */
+FUZZERS := $(notdir $(basename $(wildcard t/fuzz/*.c)))
+FUZZ_SECONDS ?= 20
+fuzz: $(FUZZERS:%=build/fuzz/%) ## run every fuzz target for FUZZ_SECONDS (20) each
+	$(Q)for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f t/corpus/$$f; \
+		echo "fuzz $$f"; build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix=build/fuzz/ build/fuzz/corpus/$$f t/corpus/$$f > build/fuzz/$$f.log 2>&1 || { tail -30 build/fuzz/$$f.log; exit 1; }; \
+		grep -h -E 'number_of_executed_units|DONE' build/fuzz/$$f.log; done
+fuzz_link = $(shell sed -n 's,^/\* LINK: \(.*\) PKG:.*,\1,p' t/fuzz/$(1).c)
+fuzz_pkg = $(shell sed -n 's,^.* PKG: *\(.*\) \*/,\1,p' t/fuzz/$(1).c)
+FUZZ_LIB = $(filter-out lib/cx/http.c lib/cx/engine.c,$(wildcard lib/cx/*.c)) lib/cx/engine.c lib/cx/http.c
+build/fuzz/%: t/fuzz/%.c $(wildcard lib/cx/*.c) $(wildcard src/*/*.c)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && clang $(CPPFLAGS) $(addprefix -I,$(sort $(dir $(call fuzz_link,$*)))) -std=c17 $(CFLAGS_fuzz) -o $@ $< $(call fuzz_link,$*) $(FUZZ_LIB) \
+		$$(pkg-config --cflags --libs jansson libcurl $(call fuzz_pkg,$*)) $(LDFLAGS_fuzz)
+
+# --- lint
+LINT_C = $(wildcard lib/cx/*.c src/*/*.c)
+LINT_H = $(wildcard lib/cx/*.h src/*/*.h)
+LINT_SH = $(wildcard src/*/main.sh t/engine t/suite t/bench/*.sh share/cx/demo share/cx/*/*.sh .ci/run)
+lint: ## compilers, clang-tidy, cppcheck, shellcheck, mandoc, --help equals SYNOPSIS
+	$(Q)t/lint $(LINT_C) -- $(LINT_H) -- $(LINT_SH)
+
+bench: all ## speed, side by side with the peers; prints the table of doc/performance.md
+	$(Q)t/bench/run.sh
+
+# --- packages, Debian 12
+DEPS_BUILD = gcc make pkg-config libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev libarchive-dev libknot-dev
+DEPS_RUN = docker.io iptables iproute2 ca-certificates curl jq
+DEPS_TEST = bats clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc python3 python3-jsonschema \
+	busybox-static hyperfine bind9-dnsutils libnss3-tools openssl valgrind git procps parallel docker-compose
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+need = for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$p; done
+define install_missing
+	$(Q)missing=$$($(call need,$(1))); [ -z "$$missing" ] || { echo "installing: $$missing"; \
+		$(SUDO) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends '"$$missing" >build-deps.log 2>&1 \
+		|| { tail -5 build-deps.log; exit 111; }; rm -f build-deps.log; }
+endef
+deps: ## install the Debian packages that building and running need
+	$(call install_missing,$(DEPS_BUILD) $(DEPS_RUN))
+deps-test: ## and those that tests need
+	$(call install_missing,$(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST))
+
+install: all ## install under $(DESTDIR)$(prefix)
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/share
+	install -m 755 $(PROGS:%=bin/%) $(SCRIPTS:%=bin/%) $(DESTDIR)$(prefix)/bin
+	cp -R share/cx $(DESTDIR)$(prefix)/share/
+	for s in 1 5 7 8; do install -d $(DESTDIR)$(prefix)/share/man/man$$s; \
+		for f in doc/*.$$s; do [ ! -f $$f ] || install -m 644 $$f $(DESTDIR)$(prefix)/share/man/man$$s; done; done
+
+clean: ## remove what was built
+	rm -rf build bin/cx*
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile mk/*.mk | sort | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+format: ## lay out the C source with clang-format
+	$(Q)clang-format -i $(LINT_C) $(LINT_H)
+.PHONY: format units

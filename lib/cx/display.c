@@ -213,7 +213,8 @@ cx_display_event(struct cx_display *d, const json_t *ev)
 	const char *at = cx_json_strd(ev, "at", ""), *id = cx_json_strd(ev, "id", "");
 	const char *state = cx_json_strd(ev, "state", ""), *process = cx_json_str(ev, "process");
 	CX_FREE char *key = cx_fmt("%s/%s/%s", at, id, process ? process : "");
-	CX_FREE char *label = cx_fmt("%-8s %s", at, *id ? id : cx_json_strd(ev, "release", cx_json_strd(ev, "build", "")));
+	CX_FREE char *label =
+		cx_fmt("%-8s %s", at, *id ? id : cx_json_strd(ev, "release", cx_json_strd(ev, "build", "")));
 	double t;
 
 	if (d->json) {

@@ -98,7 +98,8 @@ explain_refused(struct cx_engine *en, struct cx_err *e)
 	if (strcmp(e->text, "aborted") == 0)
 		return -1;
 	(void)cx_err_prefix(e, "the container engine cannot be reached");
-	return cx_err_hint(e, "is it running, and may you use %s? (docker info tells; CX_ENGINE names another)", en->socket);
+	return cx_err_hint(
+		e, "is it running, and may you use %s? (docker info tells; CX_ENGINE names another)", en->socket);
 }
 
 int
@@ -251,7 +252,8 @@ cx_demux(struct cx_demux *d, const char *p, size_t n, int (*out)(void *arg, int 
 			d->have = 0;
 			if (d->head[0] > 2 || d->head[1] || d->head[2] || d->head[3])
 				return cx_err_set(e, CX_SYS, "the container engine sent a broken stream");
-			d->left = (unsigned long)d->head[4] << 24 | (unsigned long)d->head[5] << 16 | (unsigned long)d->head[6] << 8 | d->head[7];
+			d->left = (unsigned long)d->head[4] << 24 | (unsigned long)d->head[5] << 16 |
+				  (unsigned long)d->head[6] << 8 | d->head[7];
 			continue;
 		}
 		take = n < d->left ? n : d->left;

@@ -27,7 +27,8 @@ const char *cx_engine_socket(const struct cx_engine *en);
  * 400 and above is an error with the engine's message: 404 is CX_NO, 409 and 5xx CX_SYS, others CX_BAD.
  * *cx_engine_status() is the last HTTP status. New reference, or NULL.
  */
-json_t *cx_engine_call(struct cx_engine *en, const char *method, const char *path, const json_t *body, struct cx_err *e);
+json_t *
+cx_engine_call(struct cx_engine *en, const char *method, const char *path, const json_t *body, struct cx_err *e);
 long cx_engine_status(const struct cx_engine *en);
 /* A streaming call: fill r's callbacks; url is made from path. Errors as cx_engine_call. */
 int cx_engine_stream(struct cx_engine *en, const char *path, struct cx_http_req *r, struct cx_err *e);
@@ -42,10 +43,11 @@ void cx_query(struct cx_buf *b, const char *value);
 /* Decoder of the engine's multiplexed stream: frames of [stream, 0, 0, 0, size (32 bit, big-endian)]. */
 struct cx_demux {
 	unsigned char head[8];
-	unsigned have;   /* bytes of head */
+	unsigned have; /* bytes of head */
 	unsigned long left; /* bytes left of the frame */
 };
-/* Calls out(arg, stream, p, n) for each piece; stream is 1 (stdout) or 2 (stderr). -1 (CX_SYS) on a broken frame, or what out returned. */
+/* Calls out(arg, stream, p, n) for each piece; stream is 1 (stdout) or 2 (stderr). -1 (CX_SYS) on a broken frame, or
+ * what out returned. */
 int cx_demux(struct cx_demux *d, const char *p, size_t n, int (*out)(void *arg, int stream, const char *p, size_t n),
 	void *arg, struct cx_err *e);
 

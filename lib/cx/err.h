@@ -10,7 +10,7 @@
 #define CX_ERR_H
 
 enum cx_err_class {
-	CX_NO = 1,    /* it ran, and the answer is no */
+	CX_NO = 1, /* it ran, and the answer is no */
 	CX_BAD = 100, /* wrong input or usage; trying again cannot help */
 	CX_SYS = 111, /* the system refused; trying again may help */
 };
@@ -24,8 +24,7 @@ struct cx_err {
 };
 
 /* Sets class and text; clears the rest. Returns -1. */
-int cx_err_set(struct cx_err *e, enum cx_err_class cls, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+int cx_err_set(struct cx_err *e, enum cx_err_class cls, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The same with class CX_SYS and ": strerror(errno)" appended; EACCES/EPERM get a hint. Returns -1. */
 int cx_err_sys(struct cx_err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Adds what to do next to an error that is set. Returns -1. */

@@ -11,7 +11,8 @@ lines(const char *log)
 		size_t n = strcspn(log, "\n");
 
 		/* Bytes of a container need not be UTF-8: what is not is left out, not the whole event. */
-		(void)json_array_append_new(a, cx_utf8_valid(log, n) ? json_stringn(log, n) : json_string("(binary line)"));
+		(void)json_array_append_new(
+			a, cx_utf8_valid(log, n) ? json_stringn(log, n) : json_string("(binary line)"));
 		log += n + (log[n] == '\n');
 	}
 	return a;

@@ -14,12 +14,12 @@ struct cx_err;
 
 struct cx_event {
 	const char *app, *build, *release, *attempt; /* NULL: left out, as everywhere below */
-	const char *at;    /* build release rollout stack health drain resource rack */
-	const char *id;    /* what: a service, a resource, a build step, a daemon */
+	const char *at; /* build release rollout stack health drain resource rack */
+	const char *id; /* what: a service, a resource, a build step, a daemon */
 	const char *process;
 	const char *state; /* start progress done fail skip warn */
 	const char *text, *reason, *hint;
-	const char *log;   /* last lines, newline-separated; becomes an array */
+	const char *log; /* last lines, newline-separated; becomes an array */
 	long long current, total; /* of progress, bytes or steps; total 0: left out */
 };
 

@@ -1,8 +1,8 @@
+#include <curl/curl.h>
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/http.h>
 #include <cx/json.h>
-#include <curl/curl.h>
 #include <string.h>
 
 struct cx_http {

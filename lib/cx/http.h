@@ -19,20 +19,20 @@ struct cx_http;
 struct cx_http_req {
 	const char *method, *url;
 	const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
-	const void *body;           /* with body_n; or `read` below */
+	const void *body; /* with body_n; or `read` below */
 	size_t body_n;
 	/* Gives at most n upload bytes; 0 at the end, -1 to abort. Sent chunked. */
 	ssize_t (*read)(void *arg, char *p, size_t n);
 	/* Takes reply bytes of a 2xx reply as they come; non-zero aborts. Without it they go to `reply`. */
 	int (*write)(void *arg, const char *p, size_t n);
 	void *arg;
-	long timeout_ms;  /* whole request; 0: none */
-	long connect_ms;  /* 0: 10000 */
+	long timeout_ms; /* whole request; 0: none */
+	long connect_ms; /* 0: 10000 */
 	const int *cancel; /* looked at about once a second and on data; non-zero aborts; or NULL */
-	size_t max;       /* of reply; 0: CX_JSON_MAX */
+	size_t max; /* of reply; 0: CX_JSON_MAX */
 	/* results */
-	long status;          /* HTTP status, 0 when there was none */
-	struct cx_buf reply;  /* free with cx_buf_free */
+	long status; /* HTTP status, 0 when there was none */
+	struct cx_buf reply; /* free with cx_buf_free */
 };
 
 struct cx_http *cx_http_new(const char *unix_path); /* NULL path: TCP */

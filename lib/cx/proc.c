@@ -1,9 +1,9 @@
+#include <ctype.h>
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/own.h>
 #include <cx/proc.h>
 #include <cx/spool.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -296,7 +296,8 @@ global_option(char **argv, int i, struct cx_err *e)
 		if (!v || !*v)
 			return cx_err_set(e, CX_BAD, "%s needs a value", w);
 		if (!opts[k].env)
-			return chdir(v) == 0 ? words : (cx_err_sys(e, "change to directory %s", v), e->cls = CX_BAD, -1);
+			return chdir(v) == 0 ? words
+					     : (cx_err_sys(e, "change to directory %s", v), e->cls = CX_BAD, -1);
 		if (cx_name_check(k == 0 ? "app" : "rack", v, e) < 0)
 			return -1;
 		return setenv(opts[k].env, v, 1) == 0 ? words : cx_err_sys(e, "setenv");

@@ -21,7 +21,7 @@ struct cx_err;
 struct cx_child {
 	pid_t pid;
 	int in, out, err; /* before: a descriptor, -1 for /dev/null, or CX_PIPE; after: our end of each pipe, else -1 */
-	int pass;         /* one more descriptor that the child keeps as 3; 0 or -1: none */
+	int pass; /* one more descriptor that the child keeps as 3; 0 or -1: none */
 };
 
 /* Finds a program by name; buf gets its path. CX_BAD when there is none. */

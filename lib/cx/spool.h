@@ -17,9 +17,9 @@
 struct cx_err;
 
 struct cx_spool {
-	int dir;         /* directory descriptor, close-on-exec */
+	int dir; /* directory descriptor, close-on-exec */
 	char path[4096]; /* absolute */
-	json_t *rack;    /* rack.json, or NULL before the install */
+	json_t *rack; /* rack.json, or NULL before the install */
 };
 
 /* The path of the spool that this command means, by the rule of design: CX_SPOOL, CX_RACK, default. */

@@ -12,11 +12,12 @@ struct cx_err;
 
 struct cx_column {
 	const char *head; /* "RELEASE" */
-	const char *key;  /* key of each row object; a number or string */
-	int ago;          /* the value is an RFC 3339 time, shown as "4 minutes ago" */
+	const char *key; /* key of each row object; a number or string */
+	int ago; /* the value is an RFC 3339 time, shown as "4 minutes ago" */
 };
 
-/* Prints rows (array of objects) as a table, or, when --json was given, {"v":1,NAME:[...]}. columns end with head NULL. */
+/* Prints rows (array of objects) as a table, or, when --json was given, {"v":1,NAME:[...]}. columns end with head NULL.
+ */
 int cx_table_print(const char *name, const json_t *rows, const struct cx_column *columns, struct cx_err *e);
 /* "now", "4 minutes ago", "3 days ago" from an RFC 3339 time; "-" when it is none. buf holds 32. */
 void cx_time_ago(const char *rfc3339, char buf[32]);

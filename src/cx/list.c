@@ -176,10 +176,12 @@ list_nearest(const char *typed)
 char *
 list_manual(const char *topic)
 {
-	static const char *const dirs[] = {"../../doc", "../../../doc", "../../man/man1", "../../man/man5", "../../man/man7", "../../man/man8"};
+	static const char *const dirs[] = {
+		"../../doc", "../../../doc", "../../man/man1", "../../man/man5", "../../man/man7", "../../man/man8"};
 	static const struct {
 		const char *prefix, *suffix;
-	} forms[] = {{"cx-", ".1"}, {"cx-", ".8"}, {"cx-", ".5"}, {"cx-", ".7"}, {"", ".1"}, {"", ".8"}, {"", ".5"}, {"", ".7"}, {"", ""}};
+	} forms[] = {{"cx-", ".1"}, {"cx-", ".8"}, {"cx-", ".5"}, {"cx-", ".7"}, {"", ".1"}, {"", ".8"}, {"", ".5"},
+		{"", ".7"}, {"", ""}};
 	struct cx_err e;
 
 	if (strchr(topic, '/'))

@@ -17,7 +17,8 @@ help(const char *topic, struct cx_err *e)
 	const char *man[] = {"man", NULL, NULL}, *mandoc[] = {"mandoc", "-a", NULL, NULL};
 
 	if (!topic) {
-		(void)fputs(usage, stdout);
+		if (!cx_json_wanted())
+			(void)fputs(usage, stdout);
 		return list_print(e) < 0 ? -1 : 0;
 	}
 	page = list_manual(topic);
