@@ -118,7 +118,7 @@ cx_table_print(const char *name, const json_t *rows, const struct cx_column *col
 		(void)json_object_set(j, name, (json_t *)rows);
 		return cx_json_print(stdout, j, e);
 	}
-	while (columns[n].head && n < COLUMNS_MAX)
+	while (n < COLUMNS_MAX && columns[n].head)
 		n++;
 	put_table(rows, columns, n);
 	return 0;
