@@ -42,7 +42,7 @@ core_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(CORE),$(call have,$(
 engine_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(ENGINE),$(call have,$(m))))
 store_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(STORE),$(call have,$(m))))
 
-all: units $(PROGS:%=$(BIN)/%) $(SCRIPTS:%=$(BIN)/%) ## build every program
+all: $(PROGS:%=$(BIN)/%) $(SCRIPTS:%=$(BIN)/%) ## build every program
 
 $(OBJ)/lib/libcx-core.a: $(core_o)
 $(OBJ)/lib/libcx-engine.a: $(engine_o)

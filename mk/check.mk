@@ -4,10 +4,10 @@ ENGINE_DIR = $(CURDIR)/build/engine
 # What dies with a killed run is cleaned up by the next: t/engine start does it first.
 SUITE = t/suite
 
-check: deps-test all examples ## run every test against a real engine; the last line counts them
+check: deps-test all units examples ## run every test against a real engine; the last line counts them
 	$(Q)$(SUITE) all
 
-check-fast: all ## the tests that need no container engine
+check-fast: all units ## the tests that need no container engine
 	$(Q)$(SUITE) fast
 
 check-engine: all examples ## the tests that need one
