@@ -28,7 +28,7 @@ for a in 0 1 2 3 4 5 6 7 8 9; do
 	mkdir -p "$d/builds" "$d/releases"
 	for r in A B C D E F G H I J K L M N O P Q R S T; do
 		mkdir "$d/releases/RAAAAAAAAA$r"
-		echo '{"v":1,"id":"RAAAAAAAAA'$r'","app":"app'$a'","parent":null,"build":"BAAAAAAAAAA","manifest":"services:\n  web:\n    build: .\n    port: 3000\n","created":"2026-01-01T00:00:00.000Z","status":"superseded","promoted":null,"reason":null}' > "$d/releases/RAAAAAAAAA$r/release.json"
+		printf '%s\n' '{"v":1,"id":"RAAAAAAAAA'$r'","app":"app'$a'","parent":null,"build":"BAAAAAAAAAA","manifest":"services:\n  web:\n    build: .\n    port: 3000\n","created":"2026-01-01T00:00:00.000Z","status":"superseded","promoted":null,"reason":null}' > "$d/releases/RAAAAAAAAA$r/release.json"
 	done
 	echo '{"v":1,"name":"app'$a'","created":"2026-01-01T00:00:00.000Z","status":"running","release":"RAAAAAAAAAT","attempt":null,"scale":{}}' > "$d/app.json"
 	echo '{"v":1,"app":"app'$a'","active":"RAAAAAAAAAT","promoting":null,"attempt":null,"result":"active","reason":null,"updated":"2026-01-01T00:00:00.000Z","services":[{"name":"web","host":"web.app'$a'.convox","url":"https://web.app'$a'.convox","port":3000,"scheme":"http","count":1,"running":1,"healthy":1,"release":"RAAAAAAAAAT","status":"running","reason":null}],"resources":[]}' > "$d/state.json"
