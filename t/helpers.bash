@@ -46,3 +46,72 @@ for line in sys.stdin.read().strip().splitlines():
 dump() {
 	echo "status=${status-} output=${output-} stderr=${stderr-}" >&2
 }
+
+# --- tests against a real engine (CX_ENGINE is set by t/suite) ---
+
+# rack_up N: installs a Local Rack of its own: name tN, domain tN.test, 127.84.N.1, high ports. Exports CX_SPOOL.
+rack_up() {
+	N=$1
+	export N CX_SPOOL=$BATS_FILE_TMPDIR/rack
+	cx install local --name "t$N" --domain "t$N.test" --address "127.84.$N.1" --subnet "10.184.$N.0/24" \
+		--https-port 8443 --http-port 8080 --dns-port 5353 --no-trust --no-resolver --no-boot >&2
+}
+
+rack_down() {
+	cx uninstall local --force >&2
+}
+
+# get HOST [CURL OPTION...]: a request to the rack, TLS verified with the rack's CA only.
+get() {
+	local host=$1
+	shift
+	curl -sS --max-time 10 --cacert "$CX_SPOOL/ca/ca.crt" --resolve "$host:8443:127.84.$N.1" "$@" "https://$host:8443/"
+}
+
+# busybox_app DIR BODY: an app of one service `web`, FROM scratch, that answers BODY.
+busybox_app() {
+	mkdir -p "$1/bin" "$1/www"
+	cp /bin/busybox "$1/bin/"
+	for a in sh httpd cat echo sleep env false kill; do ln -sf busybox "$1/bin/$a"; done
+	echo "$2" > "$1/www/index.html"
+	cat > "$1/Dockerfile" <<-'EOF'
+	FROM scratch
+	COPY bin /bin
+	COPY www /www
+	ENV PATH=/bin
+	CMD ["sh", "-c", "trap 'exit 0' TERM; httpd -f -p 3000 -h /www & wait"]
+	EOF
+	cat > "$1/convox.yml" <<-'EOF'
+	services:
+	  web:
+	    build: .
+	    port: 3000
+	    health:
+	      path: /
+	      interval: 1
+	      timeout: 1
+	      grace: 1
+	EOF
+}
+
+# hammer HOST FILE: requests in the background, one after another, each one's status a line in FILE, until calm.
+hammer() {
+	local host=$1 file=$2
+	: > "$file"
+	(
+		for _ in $(seq 2000); do
+			[ -e "$file.stop" ] && break
+			get "$host" -o /dev/null -w '%{http_code}\n' >> "$file" 2>&1 || echo "curl $?" >> "$file"
+		done
+	) 3>&- &
+	HAMMER=$! HAMMER_FILE=$file
+	wait_until 10 grep -q 200 "$file"
+}
+
+# calm: ends hammer; every request of at least five must have been answered 200.
+calm() {
+	touch "$HAMMER_FILE.stop"
+	wait "$HAMMER" || true
+	echo "requests: $(wc -l < "$HAMMER_FILE"), not 200: $(grep -vc '^200$' "$HAMMER_FILE")" >&2
+	[ "$(wc -l < "$HAMMER_FILE")" -ge 5 ] && ! grep -v '^200$' "$HAMMER_FILE"
+}
