@@ -34,9 +34,9 @@ LDFLAGS = $(LDFLAGS_$(MODE))
 OBJ = build/$(MODE)
 BIN = $(if $(filter release,$(MODE)),bin,build/$(MODE)/bin)
 
-CORE = err buf json name spool proc event table display
+CORE = err buf json name near spool proc event table display
 ENGINE = http engine
-STORE = store spec
+STORE = store history spec follow provider verb
 have = $(wildcard lib/cx/$(1).c)
 core_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(CORE),$(call have,$(m))))
 engine_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(ENGINE),$(call have,$(m))))
