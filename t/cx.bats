@@ -83,3 +83,13 @@ setup() {
 	run --separate-stderr sh -c 'cx --version > /dev/full'
 	[ "$status" -eq 111 ]
 }
+
+@test "cx: bash completes its commands, and those found on the path" {
+	source "$ROOT/share/cx/completions/cx.bash"
+	COMP_WORDS=(cx prob) COMP_CWORD=1
+	_cx
+	[ "${COMPREPLY[*]}" = probe ]
+	COMP_WORDS=(cx -a docs rack sta) COMP_CWORD=4
+	_cx
+	[ "${COMPREPLY[*]}" = "start status" ]
+}

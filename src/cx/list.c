@@ -1,6 +1,7 @@
 #include "list.h"
 #include <cx/buf.h>
 #include <cx/err.h>
+#include <cx/near.h>
 #include <cx/own.h>
 #include <cx/proc.h>
 #include <dirent.h>
@@ -126,42 +127,15 @@ list_print(struct cx_err *e)
 	return 0;
 }
 
-/* Edits to make one word of the other: insertion, deletion, change, swap of neighbours. */
-static unsigned
-distance(const char *a, const char *b)
-{
-	enum { MAX = 32 };
-	unsigned d[MAX + 1][MAX + 1];
-	size_t n = strlen(a), m = strlen(b);
-
-	if (n > MAX || m > MAX)
-		return MAX;
-	for (size_t i = 0; i <= n; i++)
-		d[i][0] = (unsigned)i;
-	for (size_t j = 0; j <= m; j++)
-		d[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= n; i++)
-		for (size_t j = 1; j <= m; j++) {
-			unsigned v = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-
-			v = d[i - 1][j] + 1 < v ? d[i - 1][j] + 1 : v;
-			v = d[i][j - 1] + 1 < v ? d[i][j - 1] + 1 : v;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < v)
-				v = d[i - 2][j - 2] + 1;
-			d[i][j] = v;
-		}
-	return d[n][m];
-}
-
 char *
 list_nearest(const char *typed)
 {
 	struct list *l = list_make();
-	unsigned best = strlen(typed) < 4 ? 2 : 3;
+	unsigned best = cx_near_limit(typed) + 1;
 	char *name = NULL;
 
 	for (size_t i = 0; i < l->n; i++) {
-		unsigned n = distance(typed, l->c[i].name);
+		unsigned n = cx_near_distance(typed, l->c[i].name);
 
 		if (n >= best)
 			continue;
