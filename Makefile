@@ -76,3 +76,4 @@ $(SCRIPTS:%=$(BIN)/%): $(BIN)/%: src/%/main.sh
 -include $(wildcard $(OBJ)/*/*.d)
 
 include mk/check.mk
+include mk/demo.mk
