@@ -18,11 +18,14 @@ $(HELLO_OUT)/api/api: $(addprefix $(HELLO)/src/,api.c serve.c serve.h)
 	$(call say,STATIC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(HELLO_C) -o $@ $(filter %.c,$^)
 
-demo: deps ## install a rack of its own, deploy the example, and prove that it works
+demo: deps-demo ## install a rack of its own, deploy the example, and prove that it works
 	$(Q)$(MAKE) --no-print-directory all examples
 	$(Q)share/cx/demo
+
+deps-demo:
+	$(call install_missing,$(DEPS_BUILD) $(DEPS_RUN) bind9-dnsutils)
 
 demo-clean: ## remove all that the demo made, and prove it
 	$(Q)share/cx/demo clean
 
-.PHONY: demo demo-clean examples
+.PHONY: demo demo-clean deps-demo examples

@@ -1,4 +1,5 @@
 /* cx install: has a provider install a rack, and shows the steps. */
+#include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/event.h>
 #include <cx/own.h>
