@@ -1,10 +1,10 @@
+#include <ctype.h>
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/own.h>
 #include <cx/proc.h>
 #include <cx/spec.h>
 #include <cx/store.h>
-#include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -33,7 +33,8 @@ cx_spec_manifest(struct cx_spool *s, const char *app, const json_t *release, str
 	if (st < 0)
 		return NULL;
 	if (st != 0) {
-		(void)cx_err_set(e, st == CX_SYS ? CX_SYS : CX_BAD, "the manifest of release %s of %s cannot be used", id, app);
+		(void)cx_err_set(
+			e, st == CX_SYS ? CX_SYS : CX_BAD, "the manifest of release %s of %s cannot be used", id, app);
 		return NULL;
 	}
 	doc = cx_json_parse(cx_buf_str(&out), out.n, "the output of cx-manifest", e);
@@ -110,13 +111,13 @@ cx_spec_resource_urls(const json_t *rack, const char *app, const json_t *manifes
 	return cx_steal(&urls);
 }
 
-/* A command that a shell would only split at blanks runs without one: it gets signals itself and needs no sh in its image. */
+/* A command that a shell would only split at blanks runs without one: it gets signals itself and needs no sh in its
+ * image. */
 static int
 needs_shell(const char *cmd)
 {
-	static const char *const builtins[] = {
-		".", ":", "alias", "cd", "eval", "exec", "exit", "export", "for", "if", "set", "source", "trap", "ulimit", "umask", "until",
-		"wait", "while", "command", "case"};
+	static const char *const builtins[] = {".", ":", "alias", "cd", "eval", "exec", "exit", "export", "for", "if",
+		"set", "source", "trap", "ulimit", "umask", "until", "wait", "while", "command", "case"};
 	size_t word;
 
 	cmd += strspn(cmd, " \t");
@@ -177,7 +178,8 @@ add_env(json_t *list, const char *name, const char *value)
 	(void)json_array_append_new(list, json_string(pair));
 }
 
-/* The whitelisted environment, then what the rack says; a variable that the app sets itself wins over a resource's URL. */
+/* The whitelisted environment, then what the rack says; a variable that the app sets itself wins over a resource's URL.
+ */
 static json_t *
 make_env(const json_t *rack, const char *app, const char *release, const json_t *service, const json_t *urls)
 {
@@ -187,7 +189,8 @@ make_env(const json_t *rack, const char *app, const char *release, const json_t 
 	const char *name;
 
 	json_object_foreach (env, name, v)
-		if (json_is_string(v) && strcmp(name, "APP") != 0 && strcmp(name, "RELEASE") != 0 && strcmp(name, "RACK_URL") != 0)
+		if (json_is_string(v) && strcmp(name, "APP") != 0 && strcmp(name, "RELEASE") != 0 &&
+			strcmp(name, "RACK_URL") != 0)
 			add_env(list, name, json_string_value(v));
 	for (size_t i = 0; i < 3; i++)
 		add_env(list, own[i][0], own[i][1]);
@@ -197,7 +200,8 @@ make_env(const json_t *rack, const char *app, const char *release, const json_t 
 	return list;
 }
 
-/* A volume of its own for a bare path: kept over releases, shared by the processes of one service, labelled for its removal. */
+/* A volume of its own for a bare path: kept over releases, shared by the processes of one service, labelled for its
+ * removal. */
 static json_t *
 named_volume(const char *rack, const char *app, const char *service, const char *path)
 {
@@ -207,7 +211,8 @@ named_volume(const char *rack, const char *app, const char *service, const char 
 		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '_')
 			*p = '.';
 	return json_pack("{s:s,s:s,s:s,s:{s:{s:s,s:s,s:s,s:s}}}", "Type", "volume", "Source", source, "Target", path,
-		"VolumeOptions", "Labels", "convox.rack", rack, "convox.app", app, "convox.service", service, "convox.type", "volume");
+		"VolumeOptions", "Labels", "convox.rack", rack, "convox.app", app, "convox.service", service,
+		"convox.type", "volume");
 }
 
 static void
@@ -249,8 +254,9 @@ cx_spec_container(const json_t *rack, const char *app, const char *release, cons
 	const json_t *service, const json_t *resource_urls, const char *image, const char *type)
 {
 	json_t *body = json_pack("{s:s,s:o,s:{s:s,s:s,s:s,s:s,s:s}}", "Image", image, "Env",
-		make_env(rack, app, release, service, resource_urls), "Labels", "convox.rack", cx_json_strd(rack, "name", "local"),
-		"convox.app", app, "convox.release", release, "convox.type", type, "convox.service", service_name);
+		make_env(rack, app, release, service, resource_urls), "Labels", "convox.rack",
+		cx_json_strd(rack, "name", "local"), "convox.app", app, "convox.release", release, "convox.type", type,
+		"convox.service", service_name);
 	CX_JSON json_t *cmd = cx_spec_command(json_object_get(service, "command"));
 
 	if (json_is_array(cmd))
@@ -276,7 +282,8 @@ cx_spec_ca(json_t *body, const struct cx_spool *s)
 {
 	static const char *const vars[] = {"SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"};
 	CX_FREE char *source = cx_fmt("%s/ca/bundle.pem", s->path);
-	json_t *mounts = json_object_get(json_object_get(body, "HostConfig"), "Mounts"), *env = json_object_get(body, "Env");
+	json_t *mounts = json_object_get(json_object_get(body, "HostConfig"), "Mounts"),
+	       *env = json_object_get(body, "Env");
 
 	(void)json_array_append_new(mounts,
 		json_pack("{s:s,s:s,s:s,s:b}", "Type", "bind", "Source", source, "Target", CX_SPEC_CA, "ReadOnly", 1));

@@ -36,7 +36,8 @@ json_t *cx_spec_container(const json_t *rack, const char *app, const char *relea
 void cx_spec_ca(json_t *body, const struct cx_spool *s);
 /* "my-db" -> MY_DB_URL; owned by the caller. */
 char *cx_spec_url_name(const char *resource);
-/* The words of a command line as the engine's Cmd: split at blanks when no shell is needed, else sh -c. NULL: JSON null. */
+/* The words of a command line as the engine's Cmd: split at blanks when no shell is needed, else sh -c. NULL: JSON
+ * null. */
 json_t *cx_spec_command(const json_t *command);
 /* The image of a service in a build's record, or NULL. */
 const char *cx_spec_image(const json_t *build, const char *service_name);
