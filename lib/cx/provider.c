@@ -1,0 +1,188 @@
+#include <cx/buf.h>
+#include <cx/err.h>
+#include <cx/event.h>
+#include <cx/own.h>
+#include <cx/proc.h>
+#include <cx/provider.h>
+#include <cx/spool.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+
+#define ARGS_MAX 24
+#define LINE_MAX_BYTES ((size_t)4 << 20)
+
+static volatile sig_atomic_t interrupted;
+
+static void
+on_interrupt(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+/* argv = the provider's program, then args. name holds 64. */
+static int
+command(const char *const args[], const char *argv[ARGS_MAX], char name[64], struct cx_err *e)
+{
+	const char *p = getenv("CX_PROVIDER");
+	size_t n = 1;
+
+	if (!p || !*p)
+		p = "local";
+	if (cx_name_check("provider", p, e) < 0)
+		return -1;
+	(void)snprintf(name, 64, "cx-provider-%s", p);
+	argv[0] = name;
+	for (; *args; args++) {
+		if (n == ARGS_MAX - 1)
+			return cx_err_set(e, CX_BAD, "too many arguments");
+		argv[n++] = *args;
+	}
+	argv[n] = NULL;
+	return 0;
+}
+
+static int
+said_why(int status, struct cx_err *e)
+{
+	(void)cx_err_set(e, CX_SYS, "%s", "");
+	e->cls = (enum cx_err_class)status;
+	return -1;
+}
+
+json_t *
+cx_provider_ask(const char *const args[], const json_t *in, struct cx_err *e)
+{
+	CX_BUF struct cx_buf out = {0};
+	const char *argv[ARGS_MAX];
+	char name[64];
+	CX_FREE char *text = in ? cx_json_text(in) : NULL;
+	int st;
+
+	if (command(args, argv, name, e) < 0)
+		return NULL;
+	st = cx_run(argv, NULL, text, text ? strlen(text) : 0, &out, CX_JSON_MAX, e);
+	if (text)
+		explicit_bzero(text, strlen(text));
+	if (st > 0)
+		(void)said_why(st, e);
+	return st == 0 ? cx_json_parse(cx_buf_str(&out), out.n, name, e) : NULL;
+}
+
+int
+cx_provider_exec(const char *const args[], struct cx_err *e)
+{
+	const char *argv[ARGS_MAX];
+	char name[64];
+
+	return command(args, argv, name, e) < 0 ? -1 : cx_exec(argv, e);
+}
+
+static void
+draw(struct cx_display *d, const char *line, size_t n, json_t **last)
+{
+	struct cx_err bad;
+	json_t *ev = cx_json_parse(line, n, "an event", &bad);
+
+	/* A line that is no event is a provider's mistake, and no reason to stop following. */
+	if (!ev)
+		return;
+	cx_display_event(d, ev);
+	json_decref(*last);
+	*last = ev;
+}
+
+/* 0 at the end of the stream, 130 when interrupted. */
+static int
+draw_all(struct cx_display *d, int fd, json_t **last, struct cx_err *e)
+{
+	CX_BUF struct cx_buf b = {0};
+
+	while (!interrupted) {
+		ssize_t n = read(fd, cx_buf_room(&b, 65536), 65536);
+		char *nl;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return cx_err_sys(e, "read events");
+		if (n == 0)
+			return 0;
+		b.n += (size_t)n;
+		while ((nl = memchr(b.p, '\n', b.n))) {
+			draw(d, b.p, (size_t)(nl - b.p), last);
+			cx_buf_eat(&b, (size_t)(nl - b.p) + 1);
+		}
+		if (b.n > LINE_MAX_BYTES)
+			return cx_err_set(e, CX_BAD, "an event is larger than %zu bytes", LINE_MAX_BYTES);
+	}
+	return 130;
+}
+
+int
+cx_provider_watch(const char *const args[], json_t **last, struct cx_err *e)
+{
+	struct sigaction act = {.sa_handler = on_interrupt}, old;
+	struct cx_child c = {.in = -1, .out = CX_PIPE, .err = 2};
+	const char *argv[ARGS_MAX];
+	CX_JSON json_t *seen = NULL;
+	struct cx_display *d;
+	char name[64];
+	int r, st;
+
+	if (command(args, argv, name, e) < 0 || cx_spawn(&c, argv, NULL, e) < 0)
+		return -1;
+	interrupted = 0;
+	(void)sigaction(SIGINT, &act, &old);
+	d = cx_display_new();
+	r = draw_all(d, c.out, &seen, e);
+	cx_display_free(d);
+	if (r != 0)
+		(void)kill(c.pid, SIGTERM);
+	st = cx_wait(&c);
+	(void)sigaction(SIGINT, &old, NULL);
+	if (last)
+		*last = cx_steal(&seen);
+	/* The terminal interrupts the child as well, and its end may be seen first. */
+	if (interrupted)
+		return 130;
+	return r == 0 && st != 0 ? said_why(st, e) : r;
+}
+
+static int
+detached(const char *release)
+{
+	(void)fprintf(stderr,
+		"cx: no longer following; the promotion of %s goes on without this terminal\n"
+		"  hint: follow it again with: cx releases logs %s -f\n",
+		release, release);
+	return 130;
+}
+
+int
+cx_provider_promote(const char *release, struct cx_err *e)
+{
+	CX_JSON json_t *p = cx_provider_ask((const char *[]){"release", "promote", release, NULL}, NULL, e),
+		       *last = NULL;
+	const char *attempt = cx_json_str(p, "attempt");
+	int r;
+
+	if (!p)
+		return -1;
+	release = cx_json_str(p, "release");
+	if (!release || !attempt)
+		return cx_err_set(e, CX_SYS, "the provider did not say which promotion it began");
+	r = cx_provider_watch(
+		(const char *[]){"release", "events", release, "--follow", "--attempt", attempt, NULL}, &last, e);
+	if (r == 130)
+		return detached(release);
+	if (r < 0)
+		return -1;
+	if (strcmp(cx_json_strd(last, "at", ""), "release") == 0 &&
+		strcmp(cx_json_strd(last, "state", ""), "done") == 0)
+		return 0;
+	(void)cx_err_set(e, CX_NO, "%s did not become active; what was active before still is", release);
+	return cx_err_hint(e, "see it again with: cx releases logs %s", release);
+}
