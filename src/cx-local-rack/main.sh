@@ -34,7 +34,7 @@ event() { # ID STATE TEXT [HINT]
 fail() { # STATUS TEXT [HINT]
 	if [ "${CX_JSON-}" = 1 ]; then
 		jq -cn --arg s "$1" --arg t "$2" --arg h "${3-}" \
-			'{v: 1, error: {class: {"1": "no", "100": "bad"}[$s] // "sys", text: $t, hint: $h}}' >&2
+			'{v: 1, error: {class: ({"1": "no", "100": "bad"}[$s] // "sys"), text: $t, hint: $h}}' >&2
 	else
 		echo "$me: $2" >&2
 		[ -z "${3-}" ] || echo "  hint: $3" >&2
@@ -259,8 +259,9 @@ check_machine() {
 	[ ! -f "$spool/rack.json" ] || fail 1 "the rack $name is installed already at $spool" "cx rack shows it; cx uninstall $name removes it"
 	[ ! -d "$spool" ] || rmdir "$spool" 2>/dev/null || fail 1 "$spool is a folder with something else in it" "choose another: CX_SPOOL"
 	need_root installed
-	need curl ss ip cx-seal cx-mint cx-supervise cx-local-sweep
+	need curl ss ip
 	need_engine
+	need cx-seal cx-mint cx-supervise cx-local-sweep
 	taken=$(CX_ENGINE=$engine cx-local-sweep list "$name") || exit
 	[ -z "$taken" ] || fail 1 "a rack named $name lives in this engine already: $(echo "$taken" | jq -rs '.[0].name')" \
 		"choose another: --name"
@@ -300,7 +301,7 @@ make_spool() {
 	if ! CX_SPOOL=$new cx-seal init || ! CX_SPOOL=$new cx-mint init; then
 		rm -rf "$new"
 		fail 111 "cannot make the rack's keys"
-	fi
+	fi >/dev/null
 	sync -f "$new"
 	mv -T "$new" "$spool" || fail 111 "cannot put the spool at $spool"
 	sync "$parent"
@@ -311,8 +312,10 @@ make_spool() {
 
 # What failed half way is taken back, so that the next install begins anew.
 roll_back() {
+	trap '' INT TERM HUP
 	event install fail "the install of $name failed; taking it back"
-	(uninstall --force "$name") >/dev/null
+	rm -rf "${new:?}"
+	[ ! -d "$spool" ] || (uninstall --force "$name") >/dev/null
 	exit 111
 }
 
@@ -322,6 +325,7 @@ install_rack() {
 	check_machine
 	event install start "installing the rack $name at $address, domain $domain"
 	warn_gateway
+	trap roll_back INT TERM HUP
 	make_spool
 	event spool "done" "its files are in $CX_SPOOL"
 	[ "$boot" = 0 ] || cx-local-hook boot || roll_back
@@ -401,6 +405,7 @@ logs() {
 	case $lines in *[!0-9]* | '') usage "-n: \"$lines\" is not a number" ;; esac
 	[ $# -le 1 ] || usage
 	if [ $# -eq 1 ]; then
+		case $1 in */* | .*) fail 100 "\"$1\" is not a daemon" "router, dns, converge or supervise" ;; esac
 		set -- "$CX_SPOOL/log/$1.log"
 	else
 		set -- "$CX_SPOOL"/log/*.log
