@@ -80,23 +80,20 @@ cx_provider_exec(const char *const args[], struct cx_err *e)
 	return command(args, argv, name, e) < 0 ? -1 : cx_exec(argv, e);
 }
 
+/* A line that is no event is a provider's mistake, and no reason to stop following. */
 static void
-draw(struct cx_display *d, const char *line, size_t n, json_t **last)
+hand_out(const char *line, size_t n, void (*seen)(void *arg, const json_t *event), void *arg)
 {
 	struct cx_err bad;
-	json_t *ev = cx_json_parse(line, n, "an event", &bad);
+	CX_JSON json_t *ev = cx_json_parse(line, n, "an event", &bad);
 
-	/* A line that is no event is a provider's mistake, and no reason to stop following. */
-	if (!ev)
-		return;
-	cx_display_event(d, ev);
-	json_decref(*last);
-	*last = ev;
+	if (json_is_object(ev))
+		seen(arg, ev);
 }
 
 /* 0 at the end of the stream, 130 when interrupted. */
 static int
-draw_all(struct cx_display *d, int fd, json_t **last, struct cx_err *e)
+read_all(int fd, void (*seen)(void *arg, const json_t *event), void *arg, struct cx_err *e)
 {
 	CX_BUF struct cx_buf b = {0};
 
@@ -112,7 +109,7 @@ draw_all(struct cx_display *d, int fd, json_t **last, struct cx_err *e)
 			return 0;
 		b.n += (size_t)n;
 		while ((nl = memchr(b.p, '\n', b.n))) {
-			draw(d, b.p, (size_t)(nl - b.p), last);
+			hand_out(b.p, (size_t)(nl - b.p), seen, arg);
 			cx_buf_eat(&b, (size_t)(nl - b.p) + 1);
 		}
 		if (b.n > LINE_MAX_BYTES)
@@ -122,13 +119,11 @@ draw_all(struct cx_display *d, int fd, json_t **last, struct cx_err *e)
 }
 
 int
-cx_provider_watch(const char *const args[], json_t **last, struct cx_err *e)
+cx_provider_events(const char *const args[], void (*seen)(void *arg, const json_t *event), void *arg, struct cx_err *e)
 {
 	struct sigaction act = {.sa_handler = on_interrupt}, old;
 	struct cx_child c = {.in = -1, .out = CX_PIPE, .err = 2};
 	const char *argv[ARGS_MAX];
-	CX_JSON json_t *seen = NULL;
-	struct cx_display *d;
 	char name[64];
 	int r, st;
 
@@ -136,19 +131,44 @@ cx_provider_watch(const char *const args[], json_t **last, struct cx_err *e)
 		return -1;
 	interrupted = 0;
 	(void)sigaction(SIGINT, &act, &old);
-	d = cx_display_new();
-	r = draw_all(d, c.out, &seen, e);
-	cx_display_free(d);
+	r = read_all(c.out, seen, arg, e);
 	if (r != 0)
 		(void)kill(c.pid, SIGTERM);
 	st = cx_wait(&c);
 	(void)sigaction(SIGINT, &old, NULL);
-	if (last)
-		*last = cx_steal(&seen);
 	/* The terminal interrupts the child as well, and its end may be seen first. */
 	if (interrupted)
 		return 130;
 	return r == 0 && st != 0 ? said_why(st, e) : r;
+}
+
+struct drawing {
+	struct cx_display *display;
+	json_t *last;
+};
+
+static void
+draw(void *arg, const json_t *event)
+{
+	struct drawing *d = arg;
+
+	cx_display_event(d->display, event);
+	json_decref(d->last);
+	d->last = json_incref((json_t *)event);
+}
+
+int
+cx_provider_watch(const char *const args[], json_t **last, struct cx_err *e)
+{
+	struct drawing d = {.display = cx_display_new()};
+	int r = cx_provider_events(args, draw, &d, e);
+
+	cx_display_free(d.display);
+	if (last)
+		*last = d.last;
+	else
+		json_decref(d.last);
+	return r;
 }
 
 static int

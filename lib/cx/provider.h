@@ -16,9 +16,12 @@ struct cx_err;
 /* The JSON that a verb prints; `in` (or NULL) is given on stdin. New reference or NULL. */
 json_t *cx_provider_ask(const char *const args[], const json_t *in, struct cx_err *e);
 /*
- * Draws the events that a verb prints, one a line, through cx_display. *last (may be NULL) gets the last one, a new
- * reference or NULL. 0 at the end; 130 when the user interrupted (the verb's work goes on); -1.
+ * Hands out the events that a verb prints, one a line. 0 at the end; 130 when the user interrupted (the verb's work
+ * goes on); -1.
  */
+int
+cx_provider_events(const char *const args[], void (*seen)(void *arg, const json_t *event), void *arg, struct cx_err *e);
+/* The same, drawn through cx_display. *last (may be NULL) gets the last event, a new reference or NULL. */
 int cx_provider_watch(const char *const args[], json_t **last, struct cx_err *e);
 /* A verb that prints something else than JSON, or talks to the terminal: becomes it. Returns -1 only. */
 int cx_provider_exec(const char *const args[], struct cx_err *e);

@@ -123,3 +123,19 @@ cx_table_print(const char *name, const json_t *rows, const struct cx_column *col
 	put_table(rows, columns, n);
 	return 0;
 }
+
+void
+cx_table_record(const json_t *record, const struct cx_column *columns)
+{
+	int widest = 0;
+
+	for (size_t i = 0; columns[i].head; i++)
+		widest = width(columns[i].head) > widest ? width(columns[i].head) : widest;
+	for (size_t i = 0; columns[i].head; i++) {
+		CX_FREE char *value = cell(record, &columns[i]);
+		char *cells[2] = {(char *)columns[i].head, value};
+
+		if (*value && strcmp(value, "-") != 0)
+			put_row(cells, &widest, 2);
+	}
+}

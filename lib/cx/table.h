@@ -19,6 +19,8 @@ struct cx_column {
 /* Prints rows (array of objects) as a table, or, when --json was given, {"v":1,NAME:[...]}. columns end with head NULL.
  */
 int cx_table_print(const char *name, const json_t *rows, const struct cx_column *columns, struct cx_err *e);
+/* Prints one object, a line a column: "HEAD  value"; what is absent or empty is left out. */
+void cx_table_record(const json_t *record, const struct cx_column *columns);
 /* "now", "4 minutes ago", "3 days ago" from an RFC 3339 time; "-" when it is none. buf holds 32. */
 void cx_time_ago(const char *rfc3339, char buf[32]);
 /* RFC 3339 to seconds since 1970 with a fraction; -1 when it is none. */

@@ -50,6 +50,23 @@ apply(json_t *env, const json_t *in, struct cx_err *e)
 	return !json_equal(old, env);
 }
 
+/* "base": the release that the change was made from; a newer one means that somebody else's would be undone. */
+static int
+check_base(struct local *l, const json_t *in, struct cx_err *e)
+{
+	const json_t *base = json_object_get(in, "base");
+	char newest[12] = "";
+
+	if (!base)
+		return 0;
+	if (cx_store_newest(&l->spool, l->app, newest, e) < 0)
+		return -1;
+	if (strcmp(newest, json_string_value(base) ? json_string_value(base) : "") == 0)
+		return 0;
+	(void)cx_err_set(e, CX_NO, "release %s of %s was made meanwhile; nothing is changed", newest, l->app);
+	return cx_err_hint(e, "begin again with the new environment");
+}
+
 /* Reads, changes and writes under one lock, so that of two changes at once none is lost. */
 int
 env_set(struct local *l, int argc, char **argv, struct cx_err *e)
@@ -66,7 +83,7 @@ env_set(struct local *l, int argc, char **argv, struct cx_err *e)
 	if (!in)
 		return -1;
 	lock = cx_store_lock(&l->spool, l->app, "env set", e);
-	env = lock < 0 ? NULL : cx_store_env(&l->spool, l->app, NULL, e);
+	env = lock < 0 || check_base(l, in, e) < 0 ? NULL : cx_store_env(&l->spool, l->app, NULL, e);
 	changed = env ? apply(env, in, e) : -1;
 	if (changed < 0)
 		return -1;
