@@ -14,6 +14,7 @@ struct exec {
 	struct local *l;
 	const char *container;
 	char *id; /* of the exec */
+	int not_found;
 };
 
 static json_t *
@@ -54,16 +55,17 @@ deliver(void *arg, int sig)
 		fputs("cx-local-engine: the signal could not be passed on; the command may still run\n", stderr);
 }
 
-/* What runc says when it cannot run the command comes as output. */
+/* What runc says when it cannot run the command comes as output, and with status 126 in all cases. */
 static int
-is_talk(const char *p, size_t n)
+is_talk(void *arg, const char *p, size_t n)
 {
-	static const char *const starts[] = {"OCI runtime exec failed", "unable to start container process"};
+	static const char start[] = "OCI runtime exec failed";
+	struct exec *x = arg;
 
-	for (size_t i = 0; i < 2; i++)
-		if (n >= strlen(starts[i]) && memcmp(p, starts[i], strlen(starts[i])) == 0)
-			return 1;
-	return 0;
+	if (n < sizeof(start) - 1 || memcmp(p, start, sizeof(start) - 1) != 0)
+		return 0;
+	x->not_found = memmem(p, n, "executable file not found", 25) || memmem(p, n, "no such file or directory", 25);
+	return 1;
 }
 
 static int
@@ -71,8 +73,8 @@ exec_create(struct exec *x, int tty, json_t *cmd, struct cx_err *e)
 {
 	CX_FREE char *path = cx_fmt("/containers/%s/exec", x->container);
 	CX_FREE char *term = cx_fmt("TERM=%s", getenv("TERM") ? getenv("TERM") : "xterm");
-	CX_JSON json_t *body = json_pack("{s:b,s:b,s:b,s:b,s:O}", "AttachStdin", 1, "AttachStdout", 1, "AttachStderr", 1, "Tty", tty,
-		"Cmd", cmd);
+	CX_JSON json_t *body = json_pack("{s:b,s:b,s:b,s:b,s:O}", "AttachStdin", 1, "AttachStdout", 1, "AttachStderr",
+		1, "Tty", tty, "Cmd", cmd);
 	CX_JSON json_t *reply = NULL;
 
 	if (tty)
@@ -98,7 +100,7 @@ exit_status(const struct exec *x, struct cx_err *e)
 		if (!info)
 			return -1;
 		if (!cx_json_true(info, "Running") && json_is_integer(json_object_get(info, "ExitCode")))
-			return (int)(cx_json_int(info, "ExitCode", 125) & 0xff);
+			return x->not_found ? 127 : (int)(cx_json_int(info, "ExitCode", 125) & 0xff);
 		(void)nanosleep(&pause, NULL);
 	}
 	return cx_err_set(e, CX_SYS, "the connection ended, but the command still runs");
@@ -111,7 +113,13 @@ attended(struct exec *x, int tty, int signals, struct cx_err *e)
 	CX_JSON json_t *body = json_pack("{s:b,s:b}", "Detach", 0, "Tty", tty);
 	CX_BUF struct cx_buf rest = {0};
 	CX_CLOSE int sock = cx_engine_hijack(x->l->en, path, body, &rest, e);
-	struct session s = {.en = x->l->en, .sock = sock, .tty = tty, .rest = &rest, .resize_path = size, .deliver = deliver, .arg = x,
+	struct session s = {.en = x->l->en,
+		.sock = sock,
+		.tty = tty,
+		.rest = &rest,
+		.resize_path = size,
+		.deliver = deliver,
+		.arg = x,
 		.is_talk = is_talk};
 	int broken;
 
@@ -132,7 +140,8 @@ verb_exec(struct local *l, int argc, char **argv, struct cx_err *e)
 		return usage_error(e, "process exec needs a process and a command");
 	cmd = command_words(argv + i + 1 + (strcmp(argv[i + 1], "--") == 0));
 	if (json_array_size(cmd) == 0)
-		return cmd ? usage_error(e, "process exec needs a command") : cx_err_set(e, CX_BAD, "an argument is not valid UTF-8");
+		return cmd ? usage_error(e, "process exec needs a command")
+			   : cx_err_set(e, CX_BAD, "an argument is not valid UTF-8");
 	found = process_find(l, argv[i], 1, e);
 	if (!found)
 		return -1;

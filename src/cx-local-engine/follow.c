@@ -142,7 +142,8 @@ try_resync(struct follow *f, struct cx_err *e)
 		return -1;
 	if (rc > 0) {
 		if (!f->lost)
-			fputs("cx-local-engine: the container engine went away; the log goes on when it is back\n", stderr);
+			fputs("cx-local-engine: the container engine went away; the log goes on when it is back\n",
+				stderr);
 		f->lost = 1;
 		f->retry_ms = f->retry_ms ? f->retry_ms * 2 : 125;
 		if (f->retry_ms > RETRY_MAX_MS)

@@ -16,11 +16,11 @@ static json_t *
 sorted(const json_t *list)
 {
 	size_t n = json_array_size(list);
-	json_t **v = cx_alloc((n + 1) * sizeof(*v)), *out = json_array();
+	json_t **v = cx_alloc((n + 1) * sizeof(json_t *)), *out = json_array();
 
 	for (size_t i = 0; i < n; i++)
 		v[i] = json_array_get(list, i);
-	qsort(v, n, sizeof(*v), by_name);
+	qsort(v, n, sizeof(json_t *), by_name);
 	for (size_t i = 0; i < n; i++)
 		(void)json_array_append(out, v[i]);
 	free(v);

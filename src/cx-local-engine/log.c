@@ -37,7 +37,8 @@ parse_since(struct log *g, const char *s, struct cx_err *e)
 
 	if (d < 0 && t < 0) {
 		(void)cx_err_set(e, CX_BAD, "--since: \"%s\" is not a time", s);
-		return cx_err_hint(e, "write how long ago, for example 10m or 1h30m, or a time such as 2026-01-02T03:04:05Z");
+		return cx_err_hint(
+			e, "write how long ago, for example 10m or 1h30m, or a time such as 2026-01-02T03:04:05Z");
 	}
 	if (d >= 0)
 		(void)snprintf(g->since, sizeof(g->since), "%lld", (long long)time(NULL) - d);
@@ -110,7 +111,8 @@ log_wants(const struct log *g, const json_t *item)
 	const char *id = cx_json_strd(item, "Id", "");
 
 	if (g->process)
-		return strcmp(process_name(item), g->process) == 0 || (strlen(g->process) >= 4 && strncmp(id, g->process, strlen(g->process)) == 0);
+		return strcmp(process_name(item), g->process) == 0 ||
+		       (strlen(g->process) >= 4 && strncmp(id, g->process, strlen(g->process)) == 0);
 	if (g->service)
 		return strcmp(process_name(item), g->service) == 0;
 	return strcmp(process_label(item, "convox.type"), "resource") != 0;
@@ -248,7 +250,8 @@ snapshot(struct log *g, struct cx_err *e)
 	return rc;
 }
 
-/* The engine can cut the tail only if nothing is filtered; a line a process is asked for at least, to know where a follower begins. */
+/* The engine can cut the tail only if nothing is filtered; a line a process is asked for at least, to know where a
+ * follower begins. */
 static int
 attach_all(struct log *g, struct cx_err *e)
 {

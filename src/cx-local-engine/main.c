@@ -12,7 +12,8 @@ static const char usage[] =
 	"       cx-local-engine process run [-a APP] [--detach] [-r RELEASE] [--] SERVICE [COMMAND ...]\n"
 	"       cx-local-engine process exec [-a APP] [--] PROCESS|SERVICE COMMAND ...\n"
 	"       cx-local-engine process stop [-a APP] [--timeout SECONDS] PROCESS|SERVICE ...\n"
-	"       cx-local-engine process logs [-a APP] [-f] [--since TIME] [--tail LINES] [--filter TEXT] PROCESS|SERVICE\n"
+	"       cx-local-engine process logs [-a APP] [-f] [--since TIME] [--tail LINES] [--filter TEXT] "
+	"PROCESS|SERVICE\n"
 	"       cx-local-engine log [-a APP] [-f] [--since TIME] [--tail LINES] [--filter TEXT] [--service NAME]\n";
 
 static const struct verb {

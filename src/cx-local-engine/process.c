@@ -1,7 +1,7 @@
 #include "process.h"
+#include <ctype.h>
 #include <cx/err.h>
 #include <cx/own.h>
-#include <ctype.h>
 #include <string.h>
 
 json_t *
@@ -97,13 +97,15 @@ process_find(struct local *l, const char *word, int running, struct cx_err *e)
 		json_decref(found);
 		found = pick(all, word, 1, running);
 		if (json_array_size(found) > 1) {
-			(void)cx_err_set(e, CX_NO, "%s is the beginning of %zu processes of %s", word, json_array_size(found), l->app);
+			(void)cx_err_set(e, CX_NO, "%s is the beginning of %zu processes of %s", word,
+				json_array_size(found), l->app);
 			(void)cx_err_hint(e, "type more of the ID; cx ps -a %s lists them", l->app);
 			return NULL;
 		}
 	}
 	if (json_array_size(found) == 0) {
-		(void)cx_err_set(e, CX_NO, "%s has no %sprocess or service \"%s\"", l->app, running ? "running " : "", word);
+		(void)cx_err_set(
+			e, CX_NO, "%s has no %sprocess or service \"%s\"", l->app, running ? "running " : "", word);
 		(void)cx_err_hint(e, "cx ps -a %s lists them", l->app);
 		return NULL;
 	}
@@ -183,7 +185,8 @@ static const char *
 address_of(struct local *l, const json_t *c)
 {
 	const json_t *nets = json_object_get(json_object_get(c, "NetworkSettings"), "Networks");
-	const char *a = cx_json_str(json_object_get(nets, cx_json_strd(l->spool.rack, "network", "cx-local")), "IPAddress");
+	const char *a =
+		cx_json_str(json_object_get(nets, cx_json_strd(l->spool.rack, "network", "cx-local")), "IPAddress");
 
 	return a && *a ? a : NULL;
 }

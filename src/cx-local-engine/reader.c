@@ -181,10 +181,11 @@ start(struct reader *r, struct local *l, const char *id, const char *query, stru
 }
 
 int
-reader_log(struct reader *r, struct local *l, const char *id, const char *since, const char *tail, int follow, struct cx_err *e)
+reader_log(struct reader *r, struct local *l, const char *id, const char *since, const char *tail, int follow,
+	struct cx_err *e)
 {
-	CX_FREE char *query = cx_fmt("stdout=1&stderr=1&timestamps=1&follow=%d&tail=%s%s%s", follow, tail ? tail : "all",
-		since ? "&since=" : "", since ? since : "");
+	CX_FREE char *query = cx_fmt("stdout=1&stderr=1&timestamps=1&follow=%d&tail=%s%s%s", follow,
+		tail ? tail : "all", since ? "&since=" : "", since ? since : "");
 
 	return start(r, l, id, query, e);
 }
@@ -194,7 +195,8 @@ reader_events(struct reader *r, struct local *l, const char *since, struct cx_er
 {
 	CX_FREE char *rack = cx_fmt("convox.rack=%s", cx_json_strd(l->spool.rack, "name", "local"));
 	CX_FREE char *app = cx_fmt("convox.app=%s", l->app), *text = NULL;
-	CX_JSON json_t *filters = json_pack("{s:[s],s:[s],s:[s,s]}", "type", "container", "event", "start", "label", rack, app);
+	CX_JSON json_t *filters =
+		json_pack("{s:[s],s:[s],s:[s,s]}", "type", "container", "event", "start", "label", rack, app);
 	CX_BUF struct cx_buf query = {0};
 
 	text = cx_json_text(filters);

@@ -21,7 +21,8 @@ struct reader {
 };
 
 /* since, tail: query values or NULL. */
-int reader_log(struct reader *r, struct local *l, const char *id, const char *since, const char *tail, int follow, struct cx_err *e);
+int reader_log(struct reader *r, struct local *l, const char *id, const char *since, const char *tail, int follow,
+	struct cx_err *e);
 /* Starts of the app's containers from the time `since` (seconds) on. */
 int reader_events(struct reader *r, struct local *l, const char *since, struct cx_err *e);
 /* Ends it, if it still runs, and reaps it. */

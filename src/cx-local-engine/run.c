@@ -166,8 +166,8 @@ create(struct run *r, json_t *body, struct cx_err *e)
 
 	if (getrandom(&rnd, sizeof(rnd), 0) < 0)
 		return cx_err_sys(e, "getrandom");
-	path = cx_fmt("/containers/create?name=%s.%s.process.%s.%06x", cx_json_strd(r->l->spool.rack, "name", "local"), r->l->app,
-		r->service, rnd & 0xffffffU);
+	path = cx_fmt("/containers/create?name=%s.%s.process.%s.%06x", cx_json_strd(r->l->spool.rack, "name", "local"),
+		r->l->app, r->service, rnd & 0xffffffU);
 	reply = cx_engine_call(r->l->en, "POST", path, body, e);
 	if (!reply && cx_engine_status(r->l->en) == 404)
 		return cx_err_hint(e, "the image or network is gone; build again with: cx deploy -a %s", r->l->app);
@@ -224,7 +224,9 @@ exit_status(const struct run *r, struct cx_err *e)
 		return -1;
 	c = cx_engine_call(r->l->en, "GET", inspect, NULL, e);
 	if (cx_json_true(json_object_get(c, "State"), "OOMKilled"))
-		fprintf(stderr, "cx-local-engine: the process was killed: out of memory (scale.memory of %s is its limit)\n", r->service);
+		fprintf(stderr,
+			"cx-local-engine: the process was killed: out of memory (scale.memory of %s is its limit)\n",
+			r->service);
 	return (int)(cx_json_int(reply, "StatusCode", 125) & 0xff);
 }
 
@@ -235,7 +237,13 @@ attended(struct run *r, int signals, struct cx_err *e)
 	CX_FREE char *size = cx_fmt("/containers/%s/resize", r->id);
 	CX_BUF struct cx_buf rest = {0};
 	CX_CLOSE int sock = cx_engine_hijack(r->l->en, attach, NULL, &rest, e);
-	struct session s = {.en = r->l->en, .sock = sock, .tty = r->tty, .rest = &rest, .resize_path = size, .deliver = deliver, .arg = r};
+	struct session s = {.en = r->l->en,
+		.sock = sock,
+		.tty = r->tty,
+		.rest = &rest,
+		.resize_path = size,
+		.deliver = deliver,
+		.arg = r};
 	int broken;
 
 	if (sock < 0 || start(r, e) < 0)
@@ -254,15 +262,15 @@ detached(struct run *r, struct cx_err *e)
 
 	if (start(r, e) < 0)
 		return -1;
-	doc = json_pack("{s:i,s:{s:s,s:s,s:s,s:s}}", "v", 1, "process", "id", shown, "app", r->l->app, "service", r->service, "release",
-		r->release);
+	doc = json_pack("{s:i,s:{s:s,s:s,s:s,s:s}}", "v", 1, "process", "id", shown, "app", r->l->app, "service",
+		r->service, "release", r->release);
 	return cx_json_print(stdout, doc, e);
 }
 
 int
 verb_run(struct local *l, int argc, char **argv, struct cx_err *e)
 {
-	struct run r = {.l = l, .tty = session_is_terminal()};
+	struct run r = {.l = l, .command = argv + argc, .tty = session_is_terminal()};
 	CX_JSON json_t *body = NULL;
 	int st, signals;
 

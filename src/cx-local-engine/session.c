@@ -22,7 +22,7 @@ struct pump {
 	struct cx_buf to; /* bytes on their way to the container */
 	int in_open, write_open, talk, first_seen;
 	int asked, broken; /* the first signal passed on; 128 + signal once it was killed */
-	int failed;        /* errno of a write to stdout or stderr */
+	int failed; /* errno of a write to stdout or stderr */
 	long long deadline;
 };
 
@@ -112,7 +112,7 @@ output(void *arg, int stream, const char *p, size_t n)
 	const char *end = p + n;
 
 	if (!u->first_seen && u->s->is_talk)
-		u->talk = u->s->is_talk(p, n);
+		u->talk = u->s->is_talk(u->s->arg, p, n);
 	u->first_seen = 1;
 	while (p < end) {
 		ssize_t r = write(stream == 2 || u->talk ? 2 : 1, p, (size_t)(end - p));

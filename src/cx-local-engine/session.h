@@ -16,13 +16,13 @@ struct session {
 	struct cx_engine *en;
 	int sock; /* owned by the caller */
 	int tty;
-	struct cx_buf *rest;     /* bytes that came behind the upgrade's header */
+	struct cx_buf *rest; /* bytes that came behind the upgrade's header */
 	const char *resize_path; /* "/containers/ID/resize" */
 	/* Delivers a signal to the remote process. */
 	void (*deliver)(void *arg, int sig);
 	void *arg;
 	/* Looks at the first piece of output; non-zero sends the output to stderr. Or NULL. */
-	int (*is_talk)(const char *p, size_t n);
+	int (*is_talk)(void *arg, const char *p, size_t n);
 };
 
 /* Blocks the signals that a session handles; call it before anything exists that needs cleaning. Returns a signalfd. */

@@ -37,7 +37,8 @@ source_free(struct source *s)
 	free(s);
 }
 
-/* RFC 3339 with nanoseconds as the engine's SECONDS.NANOSECONDS, a little earlier; no floating point, it has not the digits. */
+/* RFC 3339 with nanoseconds as the engine's SECONDS.NANOSECONDS, a little earlier; no floating point, it has not the
+ * digits. */
 static void
 query_time(const char *rfc3339, char buf[40])
 {

@@ -31,10 +31,10 @@ struct source {
 	struct cx_buf in;
 	size_t pos;
 	struct seen *seen; /* ring of the last lines */
-	size_t seen_n;     /* how many were ever put there */
-	char last[40];     /* the newest time so far; "" before the first line */
-	char mark[40];     /* while catching up: the newest time before this reader */
-	int again;         /* its container was started while the reader ran */
+	size_t seen_n; /* how many were ever put there */
+	char last[40]; /* the newest time so far; "" before the first line */
+	char mark[40]; /* while catching up: the newest time before this reader */
+	int again; /* its container was started while the reader ran */
 };
 
 struct source *source_new(const char *id, const json_t *item);

@@ -112,7 +112,8 @@ wait_done(struct local *l, const char *dir, const json_t *names, long seconds, s
 		if (time(NULL) >= end) {
 			json_array_foreach ((json_t *)names, i, v)
 				(void)unlinkat(l->spool.dir, json_string_value(v), 0);
-			(void)cx_err_set(e, CX_SYS, "nobody took the request to stop in %ld seconds; it is withdrawn", seconds);
+			(void)cx_err_set(
+				e, CX_SYS, "nobody took the request to stop in %ld seconds; it is withdrawn", seconds);
 			return cx_err_hint(e, "do the rack's daemons run? see: cx rack");
 		}
 		(void)poll(&p, 1, 1000);
@@ -133,7 +134,8 @@ print_stopped(const json_t *items, struct cx_err *e)
 		CX_FREE char *id = cx_strndup(cx_json_strd(item, "Id", ""), ID_SHOWN);
 
 		(void)json_array_append_new(json_object_get(doc, "stopped"),
-			json_pack("{s:s,s:s,s:s}", "id", id, "service", process_name(item), "release", process_label(item, "convox.release")));
+			json_pack("{s:s,s:s,s:s}", "id", id, "service", process_name(item), "release",
+				process_label(item, "convox.release")));
 	}
 	return cx_json_print(stdout, doc, e);
 }
@@ -156,7 +158,8 @@ verb_stop(struct local *l, int argc, char **argv, struct cx_err *e)
 	json_array_foreach (items, i, item)
 		if (request(l, dir, item, timeout, names, e) < 0)
 			return -1;
-	if (wait_done(l, dir, names, (timeout < 0 ? STOP_SECONDS : timeout) * (long)json_array_size(items) + PATIENCE_SECONDS, e) < 0)
+	if (wait_done(l, dir, names,
+		    (timeout < 0 ? STOP_SECONDS : timeout) * (long)json_array_size(items) + PATIENCE_SECONDS, e) < 0)
 		return -1;
 	return print_stopped(items, e);
 }

@@ -90,7 +90,8 @@ put_line(const json_t *j, int coloured)
 static int
 show(FILE *in, struct cx_err *e)
 {
-	int coloured = isatty(1) && !(getenv("NO_COLOR") && *getenv("NO_COLOR"));
+	const char *plain = getenv("NO_COLOR");
+	int coloured = isatty(1) && !(plain && *plain);
 	CX_FREE char *line = NULL;
 	size_t cap = 0;
 	ssize_t n;

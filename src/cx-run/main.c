@@ -9,8 +9,7 @@
 #define OWN 125
 #define WORDS_MAX 8
 
-static const char usage[] =
-	"usage: cx-run [-a APP] [--json] [--detach] [-r RELEASE] SERVICE [COMMAND ...]\n";
+static const char usage[] = "usage: cx-run [-a APP] [--json] [--detach] [-r RELEASE] SERVICE [COMMAND ...]\n";
 
 struct options {
 	int help, detach;
@@ -101,7 +100,7 @@ run(const struct options *o, struct cx_err *e)
 int
 main(int argc, char **argv)
 {
-	struct options o = {0};
+	struct options o = {.operands = argv + argc};
 	struct cx_err e;
 	int st;
 
