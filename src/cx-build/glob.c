@@ -125,6 +125,13 @@ add_class(struct glob *g, const char **p, struct cx_err *e)
 	return 0;
 }
 
+/* "**" at the front with only plain text behind it: moby's patternmatcher compares the end of the path then. */
+static int
+is_suffix(const struct glob *g, const char *p)
+{
+	return g->n == 0 && *p != '/' && !strpbrk(p, "*?[]\\");
+}
+
 static void
 add_stars(struct glob *g, const char **p)
 {
@@ -133,6 +140,10 @@ add_stars(struct glob *g, const char **p)
 		return;
 	}
 	++*p;
+	if (is_suffix(g, *p)) {
+		(void)add(g, ALL);
+		return;
+	}
 	if (**p == '/')
 		++*p;
 	if (**p == '\0') {

@@ -10,7 +10,7 @@
 
 struct rule {
 	struct glob *glob;
-	int back; /* "!": what matches is taken back */
+	int back; /* 0 or 1; "!": what matches is taken back */
 };
 
 struct ignore {
@@ -139,7 +139,9 @@ ignore_match(struct ignore *ig, const char *path, const unsigned char *up, unsig
 	int out = 0;
 
 	for (size_t i = 0; i < ig->n; i++) {
-		here[i] = (up && up[i]) || glob_match(ig->v[i].glob, path);
+		/* A rule that would change nothing is not asked, and so does not count for what is below: as moby's
+		 * patternmatcher, MatchesUsingParentResults. */
+		here[i] = (up && up[i]) || (ig->v[i].back == out && glob_match(ig->v[i].glob, path));
 		if (here[i])
 			out = !ig->v[i].back;
 	}

@@ -156,20 +156,16 @@ take_classic_line(struct reply *r, const char *line)
 }
 
 static void
-take_stream(struct reply *r, const char *s)
+take_stream(struct reply *r, const char *s, size_t n)
 {
-	while (*s) {
-		size_t n = strcspn(s, "\n");
-
-		if (r->stream.n < 65536)
-			cx_buf_add(&r->stream, s, n);
-		if (s[n]) {
-			take_classic_line(r, cx_buf_str(&r->stream));
-			r->stream.n = 0;
-			if (r->stream.p)
-				r->stream.p[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] != '\n') {
+			if (s[i] && r->stream.n < 65536)
+				cx_buf_addc(&r->stream, s[i]);
+			continue;
 		}
-		s += n + (s[n] != '\0');
+		take_classic_line(r, cx_buf_str(&r->stream));
+		cx_buf_eat(&r->stream, r->stream.n);
 	}
 }
 
@@ -186,8 +182,8 @@ take_status(struct reply *r, const json_t *j, const char *status)
 static int
 take_line(struct reply *r, const char *p, size_t n)
 {
-	struct cx_err ignore;
-	CX_JSON json_t *j = cx_json_parse(p, n, "build reply", &ignore);
+	/* Output of a step may hold NUL bytes. */
+	CX_JSON json_t *j = json_loadb(p, n, JSON_ALLOW_NUL, NULL);
 	const char *id = cx_json_strd(j, "id", ""), *error = cx_json_str(j, "error");
 	const char *stream = cx_json_str(j, "stream"), *status = cx_json_str(j, "status");
 
@@ -198,7 +194,7 @@ take_line(struct reply *r, const char *p, size_t n)
 	else if (strcmp(id, "moby.buildkit.trace") == 0)
 		return take_trace(r, cx_json_strd(j, "aux", ""));
 	else if (stream)
-		take_stream(r, stream);
+		take_stream(r, stream, json_string_length(json_object_get(j, "stream")));
 	else if (status)
 		take_status(r, j, status);
 	return 0;
