@@ -166,8 +166,10 @@ int
 cx_buf_read(struct cx_buf *b, int fd, size_t max, const char *what, struct cx_err *e)
 {
 	for (;;) {
-		char *to = cx_buf_room(b, 65536);
-		ssize_t n = read(fd, to, 65536);
+		/* Small at first: most of what is read fits, and a large buffer costs its page faults. */
+		size_t room = b->n ? 65536 : 8192;
+		char *to = cx_buf_room(b, room);
+		ssize_t n = read(fd, to, room);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -107,27 +108,69 @@ open_stdio(int want, int child_is_reader, int *ours, int *theirs, struct cx_err 
 	return *theirs < 0 ? cx_err_sys(e, "prepare a child's descriptors") : 0;
 }
 
-static _Noreturn void
-child_exec(const char *path, const char *const argv[], const char *const env[], const int fds[3], int pass, int report)
+static int
+is_set_in(const char *const env[], const char *entry)
 {
-	sigset_t none;
+	size_t n = strcspn(entry, "=") + 1;
+
+	for (; *env; env++)
+		if (strncmp(*env, entry, n) == 0)
+			return 1;
+	return 0;
+}
+
+/* The environment with the additions; the array alone is to be freed. */
+static char **
+environment(const char *const env[])
+{
+	size_t n = 0, k = 0;
+	char **all;
+
+	while (environ[n])
+		n++;
+	for (size_t i = 0; env[i]; i++)
+		n++;
+	all = cx_alloc((n + 1) * sizeof(*all));
+	for (char **p = environ; *p; p++)
+		if (!is_set_in(env, *p))
+			all[k++] = *p;
+	for (; *env; env++)
+		all[k++] = (char *)*env;
+	return all;
+}
+
+/* posix_spawn, since a fork copies page tables that exec throws away; it also tells why exec failed. */
+static int
+start(pid_t *pid, const char *path, const char *const argv[], const char *const env[], const int fds[3], int pass)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	char **all = env ? environment(env) : environ;
+	sigset_t none, dflt;
 	int err;
 
-	for (int i = 0; i < 3; i++)
-		(void)dup2(fds[i], i);
-	if (pass > 0 && pass == 3)
-		(void)fcntl(3, F_SETFD, 0);
-	else if (pass > 0)
-		(void)dup2(pass, 3);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)signal(SIGPIPE, SIG_DFL);
-	for (; env && *env; env++)
-		(void)putenv((char *)*env);
-	(void)execv(path, (char *const *)argv);
-	err = errno;
-	(void)!write(report, &err, sizeof(err));
-	_exit(127);
+	(void)sigemptyset(&dflt);
+	(void)sigaddset(&dflt, SIGPIPE);
+	(void)posix_spawn_file_actions_init(&files);
+	(void)posix_spawnattr_init(&attr);
+	err = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	if (!err)
+		err = posix_spawnattr_setsigmask(&attr, &none);
+	if (!err)
+		err = posix_spawnattr_setsigdefault(&attr, &dflt);
+	for (int i = 0; i < 3 && !err; i++)
+		err = posix_spawn_file_actions_adddup2(&files, fds[i], i);
+	/* With pass == 3 this only clears close-on-exec. */
+	if (!err && pass > 0)
+		err = posix_spawn_file_actions_adddup2(&files, pass, 3);
+	if (!err)
+		err = posix_spawn(pid, path, &files, &attr, (char *const *)argv, all);
+	(void)posix_spawn_file_actions_destroy(&files);
+	(void)posix_spawnattr_destroy(&attr);
+	if (env)
+		free(all);
+	return err;
 }
 
 int
@@ -135,37 +178,20 @@ cx_spawn(struct cx_child *c, const char *const argv[], const char *const env[], 
 {
 	char path[4096];
 	int want[3] = {c->in, c->out, c->err}, ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1};
-	int report[2] = {-1, -1}, err = 0, bad, high = -1;
+	int bad;
 
 	c->pid = -1;
 	bad = cx_find(argv[0], path, sizeof(path), e) < 0;
 	for (int i = 0; i < 3 && !bad; i++)
 		bad = open_stdio(want[i], i == 0, &ours[i], &theirs[i], e) < 0;
-	if (!bad && pipe2(report, O_CLOEXEC) < 0)
-		bad = cx_err_sys(e, "make a pipe") < 0;
 	if (!bad) {
-		/* Out of the way of descriptor 3, which the child's dup2 may overwrite. */
-		high = fcntl(report[1], F_DUPFD_CLOEXEC, 10);
-		c->pid = fork();
-		if (c->pid == 0)
-			child_exec(path, argv, env, theirs, c->pass, high >= 0 ? high : report[1]);
-		if (c->pid < 0)
-			bad = cx_err_sys(e, "fork") < 0;
+		errno = start(&c->pid, path, argv, env, theirs, c->pass);
+		if (errno)
+			bad = cx_err_sys(e, "run %s", path) < 0;
 	}
 	for (int i = 0; i < 3; i++)
 		if (theirs[i] >= 0)
 			close(theirs[i]);
-	if (high >= 0)
-		close(high);
-	if (report[1] >= 0)
-		close(report[1]);
-	if (!bad && read(report[0], &err, sizeof(err)) == (ssize_t)sizeof(err)) {
-		(void)waitpid(c->pid, NULL, 0);
-		errno = err;
-		bad = cx_err_sys(e, "run %s", path) < 0;
-	}
-	if (report[0] >= 0)
-		close(report[0]);
 	c->in = ours[0];
 	c->out = ours[1];
 	c->err = ours[2];
