@@ -4,16 +4,14 @@ setup() {
 	make_spool
 	mkdir -p "$CX_SPOOL/apps/demo"
 	echo '{"v":1,"name":"demo","created":"2026-01-01T00:00:00.000Z","status":"running","release":null,"attempt":null,"scale":{}}' > "$CX_SPOOL/apps/demo/app.json"
-	# The provider, as far as these tests need it.
 	mkdir "$BATS_TEST_TMPDIR/exec"
-	printf '#!/bin/sh\nexec cx-local-engine "$@"\n' > "$BATS_TEST_TMPDIR/exec/cx-provider-local"
-	chmod +x "$BATS_TEST_TMPDIR/exec/cx-provider-local"
 	export CX_EXEC_PATH=$BATS_TEST_TMPDIR/exec CX_APP=demo CX_ENGINE=unix://$BATS_TEST_TMPDIR/no.sock
 }
 
 # echo_provider: the provider prints its words, one a line.
 echo_provider() {
 	printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' > "$BATS_TEST_TMPDIR/exec/cx-provider-local"
+	chmod +x "$BATS_TEST_TMPDIR/exec/cx-provider-local"
 }
 
 @test "cx-logs: --help prints the usage on stdout (0)" {
@@ -53,8 +51,9 @@ echo_provider() {
 @test "cx-logs: a line has time, service and process, text as it is; colours only on a terminal" {
 	cat > "$BATS_TEST_TMPDIR/exec/cx-provider-local" <<-'END'
 	#!/bin/sh
-	echo '{"v":1,"time":"2026-01-02T03:04:05.678901234Z","service":"web","process":"0123456789ab","text":"100% <b> \\ é"}'
+	printf '%s\n' '{"v":1,"time":"2026-01-02T03:04:05.678901234Z","service":"web","process":"0123456789ab","text":"100% <b> \\ é"}'
 	END
+	chmod +x "$BATS_TEST_TMPDIR/exec/cx-provider-local"
 	run --separate-stderr cx-logs
 	[ "$output" = '2026-01-02T03:04:05.678Z web/0123456789ab 100% <b> \ é' ]
 	run script -qec cx-logs /dev/null
@@ -68,6 +67,7 @@ echo_provider() {
 	#!/bin/sh
 	echo '{"v":1,"time":"2026-01-02T03:04:05.678901234Z","service":"web","process":"0123456789ab","text":"x"}'
 	END
+	chmod +x "$BATS_TEST_TMPDIR/exec/cx-provider-local"
 	run bash -c 'cx-logs > /dev/full'
 	[ "$status" -eq 111 ]
 }

@@ -4,16 +4,8 @@ setup() {
 	make_spool
 	mkdir -p "$CX_SPOOL/apps/demo"
 	echo '{"v":1,"name":"demo","created":"2026-01-01T00:00:00.000Z","status":"running","release":null,"attempt":null,"scale":{}}' > "$CX_SPOOL/apps/demo/app.json"
-	# The provider, as far as these tests need it.
 	mkdir "$BATS_TEST_TMPDIR/exec"
-	printf '#!/bin/sh\nexec cx-local-engine "$@"\n' > "$BATS_TEST_TMPDIR/exec/cx-provider-local"
-	chmod +x "$BATS_TEST_TMPDIR/exec/cx-provider-local"
 	export CX_EXEC_PATH=$BATS_TEST_TMPDIR/exec CX_APP=demo CX_ENGINE=unix://$BATS_TEST_TMPDIR/no.sock
-}
-
-# echo_provider: the provider prints its words, one a line.
-echo_provider() {
-	printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' > "$BATS_TEST_TMPDIR/exec/cx-provider-local"
 }
 
 @test "cx-ps: --help prints the usage on stdout (0)" {
@@ -49,6 +41,7 @@ echo_provider() {
 	#!/bin/sh
 	echo '{"v":1,"processes":[{"id":"0123456789ab","service":"web","release":"RAAAAAAAAAA","status":"running","started":null,"command":"sh"}]}'
 	END
+	chmod +x "$BATS_TEST_TMPDIR/exec/cx-provider-local"
 	run --separate-stderr cx-ps
 	[ "${lines[1]}" = "0123456789ab  web      RAAAAAAAAAA  running  -        sh" ]
 	cx-ps --json | jq -e '.v == 1 and .processes[0].id == "0123456789ab"'

@@ -18,10 +18,7 @@ setup_file() {
 		-H 'Content-Type: application/x-tar' --data-binary @- > /dev/null
 	api POST /networks/create -H 'Content-Type: application/json' -d '{"Name":"cx-'"$RACK"'","CheckDuplicate":true,
 		"IPAM":{"Config":[{"Subnet":"'"$SUBNET"'.0/24","Gateway":"'"$SUBNET"'.1"}]}}' > /dev/null
-	# The provider, as far as these tests need it.
 	mkdir -p "$BATS_FILE_TMPDIR/exec"
-	printf '#!/bin/sh\nexec cx-local-engine "$@"\n' > "$BATS_FILE_TMPDIR/exec/cx-provider-local"
-	chmod +x "$BATS_FILE_TMPDIR/exec/cx-provider-local"
 	cat > "$BATS_FILE_TMPDIR/exec/cx-manifest" <<-'END'
 	#!/bin/sh
 	# Stands for cx-manifest --release: every service sees GREETING only.
@@ -120,6 +117,8 @@ in_terminal() {
 	[ "$status" -eq 0 ]
 	[[ "${lines[0]}" =~ ^ID\ +SERVICE\ +RELEASE\ +STATUS\ +STARTED\ +COMMAND$ ]]
 	[[ "${lines[1]}" =~ ^$id\ +web\ +RAAAAAAAAAA\ +running\ .*sh\ -c\ \'sleep\ 100\'$ ]]
+	cx-ps --json | valid processes
+	cx-ps info web --json | valid process
 	cx-ps --json | jq -e --arg id "$id" '.v == 1 and (.processes | length) == 1 and .processes[0].id == $id and .processes[0].status == "running"'
 }
 
@@ -227,6 +226,7 @@ in_terminal() {
 	cx-ps --json | jq -e --arg id "$output" '.processes[] | select(.id == $id and .type == "process" and .status == "running")'
 	api POST "/containers/$output/kill" > /dev/null
 	wait_until 10 eval '[ -z "$(containers)" ]'
+	cx-run --json --detach web true | valid started
 }
 
 @test "cx-run: a reader that goes away ends the command" {
@@ -280,7 +280,7 @@ in_terminal() {
 
 @test "cx-stop: asks converge through the spool, and waits until it is done" {
 	id=$(service web sleep 100)
-	cx-stop web > "$BATS_TEST_TMPDIR/out" 3>&- &
+	cx-stop --json web > "$BATS_TEST_TMPDIR/out" 3>&- &
 	pid=$!
 	request=$CX_SPOOL/apps/demo/requests/stop-$id.json
 	wait_until 10 [ -e "$request" ]
@@ -288,7 +288,8 @@ in_terminal() {
 	kill -0 "$pid"
 	rm "$request"
 	wait "$pid"
-	[ "$(cat "$BATS_TEST_TMPDIR/out")" = "stopped web/$id" ]
+	valid stopped < "$BATS_TEST_TMPDIR/out"
+	jq -e --arg id "$id" '.stopped[0].id == $id and .stopped[0].service == "web"' "$BATS_TEST_TMPDIR/out"
 }
 
 @test "cx-logs: lines of all processes in the order of their time, stderr too, with service and ID" {
@@ -303,6 +304,7 @@ in_terminal() {
 	grep -Eq "^[0-9T:.-]+Z web/$a a2$" <<< "$output"
 	run --separate-stderr cx-logs --service api
 	[[ "${lines[0]}" == *" api/$b b1" && ${#lines[@]} -eq 1 ]]
+	cx-logs --json | valid log
 	cx-logs --json --filter a2 | jq -e '.stream == "stderr" and .text == "a2" and (.time | test("\\.[0-9]{9}Z$"))'
 }
 

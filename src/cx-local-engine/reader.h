@@ -3,17 +3,13 @@
  * pipe, a line a record, so that many streams can be merged with poll(2) and
  * hold each other back. It dies with its parent.
  *
- * Records of a log: TIME STREAM TEXT; TIME is the event's, to the nanosecond,
- * and sorts as text; STREAM is 1 or 2. Records of events: the engine's JSON.
+ * A log comes as records of decode.h, events as the engine's JSON, one a line.
  */
 #ifndef READER_H
 #define READER_H
 
 #include "local.h"
 #include <sys/types.h>
-
-/* Longest line; what a container prints without a newline for longer is cut into several. */
-#define LINE_MAX_BYTES ((size_t)1 << 20)
 
 struct reader {
 	pid_t pid;

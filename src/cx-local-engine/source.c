@@ -129,22 +129,6 @@ remember(struct source *s, const char *when, uint64_t h)
 		(void)snprintf(s->last, sizeof(s->last), "%s", when);
 }
 
-/* TIME STREAM TEXT, cut in place. */
-static int
-cut(char *p, size_t n, struct record *r)
-{
-	char *space = memchr(p, ' ', n);
-
-	if (!space || (size_t)(space - p) + 3 > n || space[2] != ' ')
-		return 0;
-	*space = '\0';
-	r->time = p;
-	r->stream = space[1] - '0';
-	r->text = space + 3;
-	r->text_n = n - (size_t)(space + 3 - p);
-	return 1;
-}
-
 int
 source_next(struct source *s, struct record *r)
 {
@@ -155,7 +139,7 @@ source_next(struct source *s, struct record *r)
 		if (!nl)
 			return 0;
 		s->pos += (size_t)(nl - p) + 1;
-		if (!cut(p, (size_t)(nl - p), r))
+		if (!record_cut(p, (size_t)(nl - p), r))
 			continue;
 		h = hash(r->stream, r->text, r->text_n);
 		if (was_seen(s, r->time, h)) {

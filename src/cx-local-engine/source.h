@@ -6,18 +6,12 @@
 #ifndef SOURCE_H
 #define SOURCE_H
 
+#include "decode.h"
 #include "reader.h"
 #include <cx/buf.h>
 #include <stdint.h>
 
 #define SEEN 512
-
-/* One line; text points into the source's buffer and lives until the next call. */
-struct record {
-	const char *time, *text;
-	size_t text_n;
-	int stream;
-};
 
 struct seen {
 	char time[40];
@@ -43,7 +37,7 @@ void source_free(struct source *s);
 int source_attach(struct source *s, struct local *l, const char *since, const char *tail, int follow, struct cx_err *e);
 /* Reads what is there (blocking, unless poll said so); 0 at the end, when the reader is gone. */
 int source_fill(struct source *s);
-/* Takes the next new line out of the buffer; 0 when there is no whole one. */
+/* Takes the next new line, which lives until the next call; 0 when there is no whole one. */
 int source_next(struct source *s, struct record *r);
 
 #endif
