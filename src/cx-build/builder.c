@@ -58,7 +58,8 @@ builder_find(struct builder *b, struct cx_err *e)
 	b->version = podman || (wish && strcmp(wish, "classic") == 0) ? 1 : 2;
 	if (podman)
 		return 0;
-	/* An engine that was started with --bridge=none has no network for builds, and BuildKit takes no other's name. */
+	/* An engine that was started with --bridge=none has no network for builds, and BuildKit takes no other's name.
+	 */
 	bridge = cx_engine_call(b->en, "GET", "/networks/bridge", NULL, e);
 	if (!bridge && e->cls != CX_NO)
 		return -1;
@@ -100,8 +101,12 @@ once(struct builder *b, struct build *what, const json_t *tags, struct talk *t, 
 	static const char *const headers[] = {"Content-Type: application/x-tar", NULL};
 	CX_FREE char *path = build_path(b, what, tags);
 	struct job j = {.total = what->ctx.bytes};
-	struct cx_http_req req = {
-		.method = "POST", .headers = headers, .read = on_upload, .write = on_reply, .arg = &j, .cancel = b->cancel};
+	struct cx_http_req req = {.method = "POST",
+		.headers = headers,
+		.read = on_upload,
+		.write = on_reply,
+		.arg = &j,
+		.cancel = b->cancel};
 	int rc;
 
 	j.tar = tar_new(&what->ctx, 0, e);
@@ -126,7 +131,8 @@ static int
 lacks_buildkit(const struct builder *b, const struct cx_err *e)
 {
 	return b->version == 2 && cx_engine_status(b->en) >= 400 &&
-		(strcasestr(e->text, "buildkit") || strcasestr(e->text, "invalid version") || strcasestr(e->text, "unsupported"));
+	       (strcasestr(e->text, "buildkit") || strcasestr(e->text, "invalid version") ||
+		       strcasestr(e->text, "unsupported"));
 }
 
 int

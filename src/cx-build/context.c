@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #define ENTRIES_MAX 1000000
 #define DEPTH_MAX 256
@@ -57,7 +58,8 @@ list_parents(struct context *c, struct level *l)
 }
 
 static int
-add_link(struct context *c, struct level *l, const char *name, const char *path, const struct stat *st, struct cx_err *e)
+add_link(
+	struct context *c, struct level *l, const char *name, const char *path, const struct stat *st, struct cx_err *e)
 {
 	char target[PATH_MAX];
 	ssize_t n = readlinkat(l->fd, name, target, sizeof(target) - 1);
@@ -169,7 +171,7 @@ walk(struct context *c, struct level *l, struct ignore *ig, struct cx_err *e)
 	char **names = names_of(l->fd, &n, e);
 	int r = names ? interrupted(c, e) : -1;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; names && i < n; i++) {
 		if (r == 0)
 			r = walk_name(c, l, names[i], ig, e);
 		free(names[i]);
@@ -226,8 +228,8 @@ context_open(struct context *c, struct item *en, struct stat *now, struct cx_err
 		warn(c, en->path, "is no longer a file");
 		return -2;
 	}
-	if (now->st_ino != en->st.st_ino || now->st_size != en->st.st_size || now->st_mtim.tv_sec != en->st.st_mtim.tv_sec ||
-		now->st_mtim.tv_nsec != en->st.st_mtim.tv_nsec)
+	if (now->st_ino != en->st.st_ino || now->st_size != en->st.st_size ||
+		now->st_mtim.tv_sec != en->st.st_mtim.tv_sec || now->st_mtim.tv_nsec != en->st.st_mtim.tv_nsec)
 		c->changed = 1;
 	return cx_steal_fd(&fd);
 }

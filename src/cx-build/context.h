@@ -24,11 +24,11 @@ struct context {
 	int root;
 	struct item *v;
 	size_t n, cap;
-	long long bytes;     /* of all files */
-	const char *over;    /* path of a file with other contents than the disk's, or NULL */
+	long long bytes; /* of all files */
+	const char *over; /* path of a file with other contents than the disk's, or NULL */
 	const char *over_text;
-	const int *cancel;   /* non-zero stops a walk or a digest with "interrupted" */
-	int changed;         /* a file is not what it was at the walk or digest */
+	const int *cancel; /* non-zero stops a walk or a digest with "interrupted" */
+	int changed; /* a file is not what it was at the walk or digest */
 	/* Told of files that vanish or grow while they are read; may be NULL. */
 	void (*warn)(void *arg, const char *path, const char *what);
 	void *arg;

@@ -1,7 +1,8 @@
 #include "dockerfile.h"
+#include <ctype.h>
 #include <cx/buf.h>
 #include <cx/own.h>
-#include <ctype.h>
+#include <string.h>
 #include <strings.h>
 
 #define MARK "convox:production"

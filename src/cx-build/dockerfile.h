@@ -13,9 +13,9 @@ struct cx_err;
 #define DOCKERFILE_MAX ((size_t)1 << 20)
 
 struct dockerfile {
-	json_t *args;    /* names, in order */
-	json_t *stages;  /* names, lower case */
-	size_t cut;      /* offset of the line "## convox:production"; the length when there is none */
+	json_t *args; /* names, in order */
+	json_t *stages; /* names, lower case */
+	size_t cut; /* offset of the line "## convox:production"; the length when there is none */
 	unsigned secret; /* line of the first RUN --mount=type=secret or ssh, or 0 */
 };
 

@@ -4,6 +4,7 @@
 #include <cx/own.h>
 #include <cx/proc.h>
 #include <cx/spool.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define TEXT_MAX ((size_t)1 << 20)
@@ -38,7 +39,8 @@ check_service(const char *name, const json_t *s, struct cx_err *e)
 	if (cx_name_check("service", name, e) < 0)
 		return -1;
 	if (!json_is_object(s) || (build && !json_is_object(build) && !json_is_null(build)) ||
-		(image && !json_is_string(image) && !json_is_null(image)) || (args && !json_is_object(args) && !json_is_null(args)))
+		(image && !json_is_string(image) && !json_is_null(image)) ||
+		(args && !json_is_object(args) && !json_is_null(args)))
 		return bad(e, "a service, its build, image or args has the wrong type");
 	if (!json_is_object(build) && !json_is_string(image))
 		return bad(e, "a service has neither build nor image");
@@ -98,7 +100,8 @@ document_get(int use_stdin, int *status, struct cx_err *e)
 	if (use_stdin && fstat(0, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode)) &&
 		cx_buf_read(&in, 0, CX_JSON_MAX, "stdin", e) < 0)
 		return NULL;
-	doc = in.n && strspn(in.p, " \t\r\n") < in.n ? cx_json_parse(in.p, in.n, "stdin", e) : run_manifest(argv, NULL, status, e);
+	doc = in.n && strspn(in.p, " \t\r\n") < in.n ? cx_json_parse(in.p, in.n, "stdin", e)
+						     : run_manifest(argv, NULL, status, e);
 	if (!doc || check(doc, e) < 0)
 		return NULL;
 	return cx_steal(&doc);

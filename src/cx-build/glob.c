@@ -2,15 +2,17 @@
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum kind {
 	LITERAL,
-	ANY,    /* ? */
-	STAR,   /* * */
-	ALL,    /* ** at the end */
+	ANY, /* ? */
+	STAR, /* * */
+	ALL, /* ** at the end */
 	FOLDERS, /* **, or the folders in front of a name: nothing, or anything that ends with a slash */
 	INSIDE, /* behind FOLDERS: within those folders */
-	CLASS,  /* [a-z] */
+	CLASS, /* [a-z] */
 };
 
 struct range {
@@ -39,7 +41,11 @@ static uint32_t
 rune_next(const char **p)
 {
 	const unsigned char *s = (const unsigned char *)*p;
-	unsigned len = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+	unsigned len = s[0] < 0x80             ? 1
+		       : (s[0] & 0xe0) == 0xc0 ? 2
+		       : (s[0] & 0xf0) == 0xe0 ? 3
+		       : (s[0] & 0xf8) == 0xf0 ? 4
+					       : 0;
 	uint32_t v = len == 1 ? s[0] : len ? s[0] & (0x7fU >> len) : 0;
 
 	for (unsigned i = 1; i < len; i++) {
@@ -102,7 +108,7 @@ static int
 add_class(struct glob *g, const char **p, struct cx_err *e)
 {
 	struct token *t = add(g, CLASS);
-	uint32_t lo, hi;
+	uint32_t lo = 0, hi;
 
 	t->first = g->rn;
 	if (**p == '^') {

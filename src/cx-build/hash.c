@@ -3,6 +3,7 @@
 #include <cx/err.h>
 #include <openssl/evp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 struct hash {

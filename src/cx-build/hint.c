@@ -2,8 +2,9 @@
 #include <cx/buf.h>
 #include <string.h>
 
-static const char *const noise[] = {"failed to solve with frontend dockerfile.v0: ", "failed to solve with frontend gateway.v0: ",
-	"failed to solve: ", "failed to create LLB definition: ", "failed to build LLB: ", "rpc error: code = Unknown desc = "};
+static const char *const noise[] = {"failed to solve with frontend dockerfile.v0: ",
+	"failed to solve with frontend gateway.v0: ", "failed to solve: ", "failed to create LLB definition: ",
+	"failed to build LLB: ", "rpc error: code = Unknown desc = "};
 
 static const struct {
 	const char *words, *hint;
@@ -11,7 +12,8 @@ static const struct {
 	{"no such host", "the engine cannot find the registry: is there a network, and is the image's name right?"},
 	{"i/o timeout", "the engine cannot reach the registry: is there a network?"},
 	{"connection refused", "the engine cannot reach the registry: is the address right?"},
-	{"pull access denied", "check the image's name; a private image must be pulled by hand first (docker login, docker pull)"},
+	{"pull access denied",
+		"check the image's name; a private image must be pulled by hand first (docker login, docker pull)"},
 	{"manifest unknown", "the image has no such tag"},
 	{"unknown instruction", "look at that line of the Dockerfile"},
 	{"parse error", "look at that line of the Dockerfile"},

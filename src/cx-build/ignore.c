@@ -4,6 +4,7 @@
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/own.h>
+#include <string.h>
 
 #define LINE_MAX_BYTES 4096
 #define PATTERNS_MAX 10000
@@ -88,13 +89,14 @@ ignore_parse(const char *p, size_t n, const char *file, struct cx_err *e)
 
 		number++;
 		if (len > LINE_MAX_BYTES || ig->n >= PATTERNS_MAX)
-			bad = cx_err_set(e, CX_BAD, "more than %d bytes in a line, or more than %d patterns", LINE_MAX_BYTES,
-				PATTERNS_MAX);
+			bad = cx_err_set(e, CX_BAD, "more than %d bytes in a line, or more than %d patterns",
+				LINE_MAX_BYTES, PATTERNS_MAX);
 		else if (*line != '#')
 			bad = parse_line(ig, line, e);
 		if (bad < 0) {
 			(void)cx_err_at(e, file, number, 1);
-			(void)cx_err_hint(e, "patterns are those of .dockerignore: *, ?, [a-z], **, and ! in front to take back");
+			(void)cx_err_hint(
+				e, "patterns are those of .dockerignore: *, ?, [a-z], **, and ! in front to take back");
 			ignore_free(ig);
 			return NULL;
 		}

@@ -9,14 +9,15 @@
 /* The image's ID (owned by the caller), or NULL: with e->cls CX_NO when there is none. */
 char *image_id(struct cx_engine *en, const char *name, struct cx_err *e);
 /* Pulls it, showing progress under id. CX_NO when the registry says no. */
-int image_pull(struct cx_engine *en, const char *name, const char *id, struct talk *t, const int *cancel, struct cx_err *e);
+int
+image_pull(struct cx_engine *en, const char *name, const char *id, struct talk *t, const int *cancel, struct cx_err *e);
 /* Gives it the name repo:tag too. */
 int image_tag(struct cx_engine *en, const char *name, const char *repo, const char *tag, struct cx_err *e);
 
 /* How this engine builds. */
 struct builder {
 	struct cx_engine *en;
-	int version;         /* of POST /build: 2 BuildKit, 1 the classic builder */
+	int version; /* of POST /build: 2 BuildKit, 1 the classic builder */
 	const char *network; /* "host" where the engine has no network of its own for builds, else NULL */
 	int no_cache;
 	const int *cancel;

@@ -5,9 +5,10 @@
 #include <cx/err.h>
 #include <cx/proc.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: cx-build [-a app] [-C dir] [--json] [--rack name] [--development] [--no-cache] [dir]\n";
+static const char usage[] = "usage: cx-build [-a APP] [--development] [--no-cache] [DIR]\n";
 
 static volatile sig_atomic_t caught;
 

@@ -21,7 +21,8 @@ path_clean(const char *p)
 		size_t n = strcspn(p, "/");
 		char *slash;
 
-		if (n == 2 && memcmp(p, "..", 2) == 0 && (rooted || b.n) && !(b.n >= 2 && strcmp(b.p + b.n - 2, "..") == 0)) {
+		if (n == 2 && memcmp(p, "..", 2) == 0 && (rooted || b.n) &&
+			!(b.n >= 2 && strcmp(b.p + b.n - 2, "..") == 0)) {
 			slash = strrchr(b.p, '/');
 			b.n = slash ? (size_t)(slash - b.p) + (rooted && slash == b.p) : 0;
 			b.p[b.n] = '\0';
@@ -40,7 +41,8 @@ path_clean(const char *p)
 int
 path_open(int dir, const char *path, int flags, const char *what, struct cx_err *e)
 {
-	struct open_how how = {.flags = (unsigned long long)flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+	struct open_how how = {
+		.flags = (unsigned long long)flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
 	int fd;
 
 	do

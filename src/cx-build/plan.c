@@ -97,7 +97,8 @@ no_dockerfile(const struct build *b, const char *service, struct cx_err *e)
 static int
 refuse_secret(const struct build *b, unsigned line, struct cx_err *e)
 {
-	CX_FREE char *file = strcmp(b->path, ".") == 0 ? cx_strdup(b->dockerfile) : cx_fmt("%s/%s", b->path, b->dockerfile);
+	CX_FREE char *file =
+		strcmp(b->path, ".") == 0 ? cx_strdup(b->dockerfile) : cx_fmt("%s/%s", b->path, b->dockerfile);
 
 	(void)cx_err_set(e, CX_BAD, "RUN --mount=type=secret and type=ssh are not supported yet");
 	(void)cx_err_at(e, file, line, 1);
@@ -170,8 +171,8 @@ walk(struct plan *p, struct build *b, struct cx_err *e)
 static int
 same(const struct build *a, const struct build *b)
 {
-	return strcmp(a->path, b->path) == 0 && strcmp(a->dockerfile, b->dockerfile) == 0 && strcmp(a->args, b->args) == 0 &&
-		strcmp(a->target ? a->target : "", b->target ? b->target : "") == 0;
+	return strcmp(a->path, b->path) == 0 && strcmp(a->dockerfile, b->dockerfile) == 0 &&
+	       strcmp(a->args, b->args) == 0 && strcmp(a->target ? a->target : "", b->target ? b->target : "") == 0;
 }
 
 static int
@@ -246,12 +247,14 @@ plan_digest(struct plan *p, const char *manifest_text, const json_t *images, cha
 		struct build *b = p->builds[i];
 
 		r = context_digest(&b->ctx, b->digest, e);
-		hash_addf(h, "%s\n%s\n%s\n%s\n%s\n", b->path, b->dockerfile, b->target ? b->target : "", b->args, b->digest);
+		hash_addf(h, "%s\n%s\n%s\n%s\n%s\n", b->path, b->dockerfile, b->target ? b->target : "", b->args,
+			b->digest);
 	}
 	for (size_t i = 0; i < p->services_n; i++) {
 		const struct service *s = &p->services[i];
 
-		hash_addf(h, "%s %s %s\n", s->name, s->image ? s->image : s->build->path, cx_json_strd(images, s->name, ""));
+		hash_addf(h, "%s %s %s\n", s->name, s->image ? s->image : s->build->path,
+			cx_json_strd(images, s->name, ""));
 	}
 	hash_end(h, hex);
 	return r;

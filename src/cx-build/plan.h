@@ -12,11 +12,11 @@
 struct talk;
 
 struct build {
-	char *path;       /* of the context, relative to the app's folder */
+	char *path; /* of the context, relative to the app's folder */
 	char *dockerfile; /* relative to the context */
-	char *target;     /* stage, or NULL */
-	char *args;       /* JSON object, keys sorted */
-	char *over;       /* the Dockerfile's text when it was cut, or NULL */
+	char *target; /* stage, or NULL */
+	char *args; /* JSON object, keys sorted */
+	char *over; /* the Dockerfile's text when it was cut, or NULL */
 	json_t *services; /* names */
 	int dir;
 	struct context ctx;

@@ -41,7 +41,8 @@ alive(const json_t *record)
 }
 
 int
-record_end(struct cx_spool *s, json_t *record, const char *status, const char *reason, const char *digest, struct cx_err *e)
+record_end(struct cx_spool *s, json_t *record, const char *status, const char *reason, const char *digest,
+	struct cx_err *e)
 {
 	char now[32];
 
@@ -88,7 +89,8 @@ has_images(struct cx_engine *en, const json_t *build, struct cx_err *e)
 }
 
 int
-record_reuse(struct cx_spool *s, const char *app, const char *digest, struct cx_engine *en, json_t **found, struct cx_err *e)
+record_reuse(
+	struct cx_spool *s, const char *app, const char *digest, struct cx_engine *en, json_t **found, struct cx_err *e)
 {
 	CX_JSON json_t *all = cx_store_builds(s, app, e);
 	json_t *b;
@@ -100,7 +102,8 @@ record_reuse(struct cx_spool *s, const char *app, const char *digest, struct cx_
 	json_array_foreach (all, i, b) {
 		int r;
 
-		if (strcmp(cx_json_strd(b, "status", ""), "complete") != 0 || strcmp(cx_json_strd(b, "digest", ""), digest) != 0)
+		if (strcmp(cx_json_strd(b, "status", ""), "complete") != 0 ||
+			strcmp(cx_json_strd(b, "digest", ""), digest) != 0)
 			continue;
 		r = has_images(en, b, e);
 		if (r < 0)

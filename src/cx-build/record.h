@@ -9,7 +9,8 @@
 /* Marks as failed what builders that are gone left "running". */
 int record_sweep(struct cx_spool *s, const char *app, struct cx_err *e);
 /* A complete build with this digest whose images the engine still has: *found is it, or NULL. */
-int record_reuse(struct cx_spool *s, const char *app, const char *digest, struct cx_engine *en, json_t **found, struct cx_err *e);
+int record_reuse(struct cx_spool *s, const char *app, const char *digest, struct cx_engine *en, json_t **found,
+	struct cx_err *e);
 /* Makes the record; images tells REPO:TAG by service without the tag's build ID, which is added. New reference. */
 json_t *record_begin(struct cx_spool *s, const char *app, const char *manifest, const json_t *repos, int development,
 	struct cx_err *e);

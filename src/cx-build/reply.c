@@ -2,10 +2,11 @@
 #include "hint.h"
 #include "step.h"
 #include "trace.h"
+#include <ctype.h>
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/own.h>
-#include <ctype.h>
+#include <string.h>
 #include <strings.h>
 
 #define REPLY_LINE_MAX ((size_t)16 << 20)
@@ -14,9 +15,9 @@ struct reply {
 	struct talk *t;
 	const char *id;
 	struct steps *steps;
-	struct step *now;     /* the classic builder's step */
+	struct step *now; /* the classic builder's step */
 	int now_cached;
-	struct cx_buf line;   /* of the reply */
+	struct cx_buf line; /* of the reply */
 	struct cx_buf stream; /* a line of the classic builder */
 	char *error;
 	int broken;
@@ -132,7 +133,8 @@ begins_step(struct reply *r, const char *line)
 static int
 is_chatter(const char *line)
 {
-	static const char *const starts[] = {" ---> ", "--> ", "Removing intermediate container", "Successfully ", "COMMIT "};
+	static const char *const starts[] = {
+		" ---> ", "--> ", "Removing intermediate container", "Successfully ", "COMMIT "};
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
 		if (strncmp(line, starts[i], strlen(starts[i])) == 0)

@@ -1,7 +1,7 @@
 #include "step.h"
+#include <ctype.h>
 #include <cx/buf.h>
 #include <cx/own.h>
-#include <ctype.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,7 +12,7 @@
 struct step {
 	char *key;
 	size_t key_n;
-	char *id;   /* NULL: no numbered step */
+	char *id; /* NULL: no numbered step */
 	char *text; /* the command */
 	int started, ended;
 	struct cx_buf line; /* a line whose end has not come */
@@ -194,8 +194,11 @@ step_progress(struct steps *s, struct step *st, const char *text, long long curr
 	if (now - s->last < 0.2)
 		return;
 	s->last = now;
-	talk_event(s->t, (struct cx_event){.id = st && st->id ? st->id : s->id, .state = "progress", .text = text,
-				 .current = current, .total = total});
+	talk_event(s->t, (struct cx_event){.id = st && st->id ? st->id : s->id,
+				 .state = "progress",
+				 .text = text,
+				 .current = current,
+				 .total = total});
 }
 
 void

@@ -56,5 +56,6 @@ void
 talk_fail(struct talk *t, const char *id, const char *text, const char *reason, const char *hint, const char *log)
 {
 	t->failed = 1;
-	talk_event(t, (struct cx_event){.id = id, .state = "fail", .text = text, .reason = reason, .hint = hint, .log = log});
+	talk_event(t,
+		(struct cx_event){.id = id, .state = "fail", .text = text, .reason = reason, .hint = hint, .log = log});
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <search.h>
+#include <string.h>
 
 #define PIECE ((size_t)128 << 10)
 
@@ -14,8 +15,8 @@ struct tar {
 	struct context *c;
 	struct archive *a;
 	struct cx_buf out;
-	size_t at, next;  /* bytes of out that were given, the next entry */
-	int fd;           /* the file in work, or -1 */
+	size_t at, next; /* bytes of out that were given, the next entry */
+	int fd; /* the file in work, or -1 */
 	const char *name; /* its path */
 	long long left, done;
 	int ended;
@@ -58,11 +59,11 @@ tar_new(struct context *c, int gzip, struct cx_err *e)
 	t->piece = cx_alloc(PIECE);
 	t->a = archive_write_new();
 	bad = !t->a || archive_write_set_format_pax_restricted(t->a) != ARCHIVE_OK ||
-		(gzip && archive_write_add_filter_gzip(t->a) != ARCHIVE_OK) ||
-		(gzip && archive_write_set_options(t->a, "gzip:compression-level=1,gzip:!timestamp") != ARCHIVE_OK) ||
-		archive_write_set_bytes_per_block(t->a, gzip ? 10240 : 0) != ARCHIVE_OK ||
-		archive_write_set_bytes_in_last_block(t->a, 1) != ARCHIVE_OK ||
-		archive_write_open(t->a, t, NULL, on_write, NULL) != ARCHIVE_OK;
+	      (gzip && archive_write_add_filter_gzip(t->a) != ARCHIVE_OK) ||
+	      (gzip && archive_write_set_options(t->a, "gzip:compression-level=1,gzip:!timestamp") != ARCHIVE_OK) ||
+	      archive_write_set_bytes_per_block(t->a, gzip ? 10240 : 0) != ARCHIVE_OK ||
+	      archive_write_set_bytes_in_last_block(t->a, 1) != ARCHIVE_OK ||
+	      archive_write_open(t->a, t, NULL, on_write, NULL) != ARCHIVE_OK;
 	if (bad) {
 		(void)archive_err(t->a, e);
 		tar_free(t);
@@ -181,7 +182,8 @@ put_entry(struct tar *t, struct item *en, struct cx_err *e)
 	if (c->over && strcmp(c->over, en->path) == 0) {
 		size_t n = strlen(c->over_text);
 
-		if (put_header(t, en, S_IFREG | (S_ISREG(en->st.st_mode) ? en->st.st_mode & 0777 : 0644), (long long)n, NULL, e) < 0)
+		if (put_header(t, en, S_IFREG | (S_ISREG(en->st.st_mode) ? en->st.st_mode & 0777 : 0644), (long long)n,
+			    NULL, e) < 0)
 			return -1;
 		return put_data(t, c->over_text, n, e);
 	}
@@ -215,7 +217,8 @@ more_file(struct tar *t, struct cx_err *e)
 	if (n < 0)
 		return errno == EINTR ? 0 : cx_err_sys(e, "read %s", t->name);
 	if (n == 0) {
-		(void)cx_err_set(e, CX_SYS, "%s shrank while the build read it, so its contents are not known", t->name);
+		(void)cx_err_set(
+			e, CX_SYS, "%s shrank while the build read it, so its contents are not known", t->name);
 		return cx_err_hint(e, "build again when nothing writes to it, or list it in .dockerignore");
 	}
 	t->left -= n;
