@@ -26,7 +26,7 @@ setup() {
 	[[ $stderr == *cx-provider-nowhere* ]]
 	run --separate-stderr cx-install ../x
 	[ "$status" -eq 100 ]
-	[[ $stderr == *"not a provider"* ]]
+	[[ $stderr == *"cx install local"* ]]
 }
 
 @test "cx-install: what is no name, domain, address, port or subnet is refused with what one is (100)" {

@@ -152,27 +152,30 @@ do_trust() {
 	command -v update-ca-certificates >/dev/null ||
 		die "no update-ca-certificates on this machine" "apt-get install ca-certificates, or install with --no-trust"
 	event trust start "trusting the rack's certificate authority"
+	# In this order, since undo goes from the last to the first: our file away, the tool run, what it wrote put back.
+	watched=
+	for f in /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/java/cacerts; do
+		[ -f "$f" ] || continue
+		record_file "$f"
+		watched="$watched $number:$f"
+	done
 	# shellcheck disable=SC2016
 	record --arg links "$(certs_listing)" '{v: 1, n: $n, what: $what, do: "certificates", links: $links}'
-	record_file /etc/ssl/certs/ca-certificates.crt
-	bundle=$number
 	record_file "/usr/local/share/ca-certificates/cx-rack-$name.crt"
 	write_file "/usr/local/share/ca-certificates/cx-rack-$name.crt" <"$CX_SPOOL/ca/ca.crt"
 	update-ca-certificates >/dev/null 2>"$CX_SPOOL/.out" || die "update-ca-certificates: $(tail -n 1 "$CX_SPOOL/.out")"
 	rm -f "$CX_SPOOL/.out"
-	number=$bundle
-	record_after /etc/ssl/certs/ca-certificates.crt
+	for f in $watched; do
+		number=${f%%:*}
+		record_after "${f#*:}"
+	done
 	trust_nss
 	event trust "done" "https://*.$domain is trusted on this machine"
 }
 
 undo_certificates() {
-	# The bundle itself was put back already when nobody else changed it; the links are the tool's.
-	want=$(sha /etc/ssl/certs/ca-certificates.crt)
-	update-ca-certificates >/dev/null 2>&1
-	if [ "$restored" = 1 ] && [ "$(sha /etc/ssl/certs/ca-certificates.crt)" != "$want" ]; then
-		cat "$CX_SPOOL/undo.d/bundle" >/etc/ssl/certs/ca-certificates.crt
-	fi
+	# --fresh clears links that lead nowhere, and makes those of the tool anew.
+	update-ca-certificates --fresh >/dev/null 2>&1 || event trust warn "update-ca-certificates --fresh failed"
 	if [ "$(certs_listing)" != "$1" ]; then
 		event trust warn "/etc/ssl/certs is not as it was before the install" "somebody else changed it meanwhile"
 	fi
@@ -281,30 +284,43 @@ resolv_conf_without() {
 		/etc/resolv.conf | write_file /etc/resolv.conf
 }
 
-undo_file() { # PATH BACKUP AFTER
+undo_file() { # PATH BACKUP NUMBER
+	case $ours in
+	*" $3 "*) mine=1 ;;
+	*) mine=0 ;;
+	esac
 	if [ -z "$2" ]; then
 		rm -f -- "$1"
 		# Folders that were made for it, when nothing else came to live there.
 		rmdir -- "$(dirname "$1")" 2>/dev/null
 		[ ! -e "$1" ] || event "$what" warn "cannot remove $1"
-	elif [ -n "$3" ] && [ "$(sha "$1")" != "$3" ] && ! cmp -s "$CX_SPOOL/$2" "$1"; then
+	elif [ "$mine" = 0 ]; then
 		case $1 in
 		/etc/resolv.conf) resolv_conf_without ;;
 		esac
 		event "$what" warn "$1 was changed by somebody else since; only what is ours was taken back"
 	else
-		restored=1
-		[ "$1" != /etc/ssl/certs/ca-certificates.crt ] || cp -p "$CX_SPOOL/$2" "$CX_SPOOL/undo.d/bundle"
 		cmp -s "$CX_SPOOL/$2" "$1" || cat "$CX_SPOOL/$2" >"$1"
 		cmp -s "$CX_SPOOL/$2" "$1" || die "$1 is not as it was" "its copy is $CX_SPOOL/$2"
 		touch -r "$CX_SPOOL/$2" "$1"
 	fi
 }
 
+# Before anything is taken back: the files that nobody but us changed since, their numbers between blanks.
+find_ours() {
+	ours=' '
+	while IFS=$(printf '\001') read -r kind path backup after n; do
+		[ "$kind" = file ] || continue
+		if [ -z "$after" ] || [ "$(sha "$path")" = "$after" ] || cmp -s "$CX_SPOOL/$backup" "$path"; then
+			ours="$ours$n "
+		fi
+	done <"$CX_SPOOL/.undoing"
+}
+
 undo_line() {
 	case $1 in
 	after) ;;
-	file) undo_file "$2" "$3" "$4" ;;
+	file) undo_file "$2" "$3" "$5" ;;
 	certificates) undo_certificates "$2" ;;
 	nss) undo_nss "$2" "$3" "$4" ;;
 	reload) undo_reload "$2" ;;
@@ -314,19 +330,19 @@ undo_line() {
 }
 
 undo() {
-	restored=0
 	done_already || return 0
 	event "$what" start "taking back: $what"
 	# One change a line, its fields separated by a byte that no path has; an empty field must stay one.
 	journal | jq -rs --arg w "$what" '. as $all | [.[] | select(.what == $w)] | reverse[]
 		| . as $l
-		| (if .do == "file" then [.path, .backup // "", ([$all[] | select(.do == "after" and .of == $l.n).sha] | last // "")]
+		| (if .do == "file" then [.path, .backup // "", ([$all[] | select(.do == "after" and .of == $l.n).sha] | last // ""), (.n | tostring)]
 		elif .do == "certificates" then [.links]
 		elif .do == "nss" then [.user, .dir, .name]
 		else [.name // ""] end)
 		| [$l.do] + . | join("\u0001")' >"$CX_SPOOL/.undoing" || die "the journal $CX_SPOOL/undo is damaged"
-	while IFS=$(printf '\001') read -r a b c d; do
-		undo_line "$a" "$b" "${c-}" "${d-}" </dev/null
+	find_ours
+	while IFS=$(printf '\001') read -r a b c d n; do
+		undo_line "$a" "$b" "${c-}" "${d-}" "${n-}" </dev/null
 	done <"$CX_SPOOL/.undoing"
 	rm -f "$CX_SPOOL/.undoing"
 	journal | jq -c --arg w "$what" 'select(.what != $w)' >"$CX_SPOOL/.undo.new" &&
