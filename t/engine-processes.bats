@@ -12,7 +12,7 @@ setup_file() {
 	local root=$BATS_FILE_TMPDIR/root
 	mkdir -p "$root/bin" "$root/tmp"
 	cp /bin/busybox "$root/bin/"
-	for a in sh cat echo sleep env false true kill stty wc yes head id seq date printf tr ls; do ln -sf busybox "$root/bin/$a"; done
+	for a in sh cat echo sleep env false true grep kill stty wc yes head id seq date printf tr ls; do ln -sf busybox "$root/bin/$a"; done
 	echo plain > "$root/tmp/plain"
 	tar -C "$root" -c . | api POST "/images/create?fromSrc=-&repo=$IMAGE&changes=ENV%20PATH%3D/bin" \
 		-H 'Content-Type: application/x-tar' --data-binary @- > /dev/null
@@ -88,8 +88,8 @@ in_terminal() {
 	import fcntl, os, pty, struct, sys, termios, time
 	pid, fd = pty.fork()
 	if pid == 0:
+	    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 40, 0, 0))
 	    os.execvp(sys.argv[1], sys.argv[1:])
-	fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 40, 0, 0))
 	out, keys = b"", os.environ.get("KEYS", "").encode()
 	while True:
 	    try:
@@ -272,7 +272,7 @@ in_terminal() {
 @test "cx-exec: on a terminal the command has one" {
 	id=$(service web sleep 100)
 	export KEYS=$'x\n'
-	run in_terminal cx-exec "$id" sh -c 'stty size; echo ready; read a; echo "got $a"; exit 4'
+	run in_terminal cx-exec "$id" sh -c 'until stty size | grep "12 40"; do sleep 0.1; done; echo ready; read a; echo "got $a"; exit 4'
 	echo "$output" >&2
 	[ "$status" -eq 4 ]
 	[[ "$output" == *"got x"* ]]
@@ -340,6 +340,17 @@ follow() {
 	service api sh -c 'echo second; sleep 100' > /dev/null
 	wait_until 10 grep -q second "$BATS_TEST_TMPDIR/log"
 	[ "$(grep -c . "$BATS_TEST_TMPDIR/log")" -eq 2 ]
+}
+
+@test "cx-logs -f: ends when its reader does, also when nothing is printed" {
+	service web sh -c 'echo first; sleep 100' > /dev/null
+	follow
+	wait_until 10 grep -q first "$BATS_TEST_TMPDIR/log"
+	provider=$(cat /proc/$FOLLOWER/task/$FOLLOWER/children)
+	readers=$(cat /proc/${provider% }/task/${provider% }/children)
+	[ "$(wc -w <<< "$readers")" -eq 2 ]
+	kill "$FOLLOWER"
+	for p in $provider $readers; do wait_until 5 eval "! kill -0 $p"; done
 }
 
 @test "cx-logs -f: over restarts of a process nothing is lost and nothing repeated" {

@@ -4,6 +4,7 @@
 #include <cx/own.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -230,29 +231,50 @@ time_left(const struct follow *f)
 	return (int)left;
 }
 
+/* Whom the lines are for went away: the end, as if a line had been written. An app may print none for days. */
+static int
+reader_left(const struct pollfd *p)
+{
+	if (!(p->revents & (POLLERR | POLLHUP)))
+		return 0;
+	(void)signal(SIGPIPE, SIG_DFL);
+	return raise(SIGPIPE) == 0;
+}
+
+static int
+handle(struct follow *f, const struct pollfd *p, size_t n, struct cx_err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (p[i].fd >= 0 && p[i].revents)
+			rc = read_source(f, f->g->sources[i], e);
+	if (rc == 0 && p[n].fd >= 0 && p[n].revents)
+		rc = read_events(f, e);
+	if (rc == 0 && f->check_at && f->check_at <= now_ms())
+		rc = try_resync(f, e);
+	return rc;
+}
+
 static int
 turn(struct follow *f, struct cx_err *e)
 {
 	struct log *g = f->g;
 	size_t n = g->n; /* an event may add sources */
-	struct pollfd *p = cx_alloc((n + 1) * sizeof(*p));
-	int rc = 0;
+	struct pollfd *p = cx_alloc((n + 2) * sizeof(*p));
+	int rc;
 
-	p[n].fd = f->events.fd;
-	p[n].events = POLLIN;
 	for (size_t i = 0; i < n; i++) {
 		p[i].fd = g->sources[i]->reader.fd;
 		p[i].events = POLLIN;
 	}
-	if (poll(p, n + 1, time_left(f)) < 0 && errno != EINTR)
-		rc = cx_err_sys(e, "poll");
-	for (size_t i = 0; i < n && rc == 0; i++)
-		if (p[i].fd >= 0 && p[i].revents)
-			rc = read_source(f, g->sources[i], e);
-	if (rc == 0 && p[n].fd >= 0 && p[n].revents)
-		rc = read_events(f, e);
-	if (rc == 0 && f->check_at && f->check_at <= now_ms())
-		rc = try_resync(f, e);
+	p[n].fd = f->events.fd;
+	p[n].events = POLLIN;
+	p[n + 1].fd = STDOUT_FILENO;
+	if (poll(p, n + 2, time_left(f)) >= 0)
+		rc = reader_left(&p[n + 1]) ? -1 : handle(f, p, n, e);
+	else
+		rc = errno == EINTR ? 0 : cx_err_sys(e, "poll");
 	free(p);
 	return rc < 0 ? -1 : release_held(f, 0, e);
 }

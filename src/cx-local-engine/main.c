@@ -3,7 +3,7 @@
 #include <cx/own.h>
 #include <cx/proc.h>
 #include <cx/store.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <string.h>
 
 static const char usage[] =
@@ -64,6 +64,17 @@ run(struct local *l, const struct verb *v, int argc, char **argv, struct cx_err 
 	return v->run(l, argc - skip, argv + skip, e);
 }
 
+/* A descriptor of ours must not become 0, 1 or 2, which belong to the command that is run. */
+static int
+open_standard(struct cx_err *e)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+			open("/dev/null", O_RDWR) != fd) /* NOLINT: not close-on-exec, as the real ones */
+			return cx_err_sys(e, "open /dev/null");
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -72,7 +83,7 @@ main(int argc, char **argv)
 	struct cx_err e;
 	int st;
 
-	if (cx_globals(&argc, argv, 0, &e) < 0)
+	if (open_standard(&e) < 0 || cx_globals(&argc, argv, 0, &e) < 0)
 		return cx_err_report(&e, "cx-local-engine");
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);

@@ -15,6 +15,9 @@
 /* How long the remote process may take to obey a signal before it is killed, and to die then. */
 #define OBEY_MS 10000
 #define DIE_MS 5000
+/* An exec's stream is there before its terminal. */
+#define RESIZE_TRIES 100
+#define RESIZE_PAUSE_MS 20
 
 struct pump {
 	struct session *s;
@@ -23,6 +26,7 @@ struct pump {
 	int in_open, write_open, talk, first_seen;
 	int asked, broken; /* the first signal passed on; 128 + signal once it was killed */
 	int failed; /* errno of a write to stdout or stderr */
+	int resize_tries;
 	long long deadline;
 };
 
@@ -92,17 +96,21 @@ session_signal_name(int sig)
 	return name ? name : "TERM";
 }
 
-static void
+/* 0: the remote terminal is not there yet. */
+static int
 resize(struct session *s)
 {
 	struct winsize w;
 	struct cx_err ignore;
 	CX_FREE char *path = NULL;
 
+	CX_JSON json_t *reply = NULL;
+
 	if (!s->tty || ioctl(1, TIOCGWINSZ, &w) < 0 || w.ws_row == 0 || w.ws_col == 0)
-		return;
+		return 1;
 	path = cx_fmt("%s?h=%u&w=%u", s->resize_path, w.ws_row, w.ws_col);
-	json_decref(cx_engine_call(s->en, "POST", path, NULL, &ignore));
+	reply = cx_engine_call(s->en, "POST", path, NULL, &ignore);
+	return reply != NULL;
 }
 
 static int
@@ -166,7 +174,7 @@ take_signals(struct pump *u, int fd)
 
 	while (read(fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGWINCH)
-			resize(u->s);
+			u->resize_tries = RESIZE_TRIES;
 		else
 			pass_signal(u, (int)si.ssi_signo);
 	}
@@ -220,6 +228,10 @@ turn(struct pump *u, int signals, struct cx_err *e)
 		pass_signal(u, SIGKILL);
 		return 0;
 	}
+	if (u->resize_tries)
+		u->resize_tries = resize(u->s) ? 0 : u->resize_tries - 1;
+	if (u->resize_tries && (left < 0 || left > RESIZE_PAUSE_MS))
+		left = RESIZE_PAUSE_MS;
 	if (poll(p, 3, (int)left) < 0)
 		return errno == EINTR ? 0 : cx_err_sys(e, "poll");
 	if (p[0].revents)
@@ -247,12 +259,11 @@ turn(struct pump *u, int signals, struct cx_err *e)
 int
 session_run(struct session *s, int signals, struct cx_err *e)
 {
-	struct pump u = {.s = s, .in_open = 1, .write_open = 1};
+	struct pump u = {.s = s, .in_open = 1, .write_open = 1, .resize_tries = RESIZE_TRIES};
 	int rc = 0;
 
 	if (s->tty && make_raw(e) < 0)
 		return -1;
-	resize(s);
 	if (s->rest->n)
 		rc = deliver_output(&u, s->rest->p, s->rest->n, e);
 	while (rc == 0)
