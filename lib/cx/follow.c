@@ -117,6 +117,9 @@ cx_follow(struct cx_follow *f, struct cx_err *e)
 		if (r != 0 || !f->idle)
 			break;
 		r = f->idle(f->arg, now_s() - last, e);
+		/* What was written between the last read and the end that idle saw belongs to it. */
+		if (r == 1 && take(f, &fd, &b, &last, e) < 0)
+			r = -1;
 		if (r != 0)
 			break;
 		r = sleep_on(ino, e);

@@ -104,6 +104,7 @@ put_event(void *arg, const json_t *ev)
 			return;
 		put_clean(cx_json_strd(ev, "text", ""));
 		putchar('\n');
+		(void)fflush(stdout);
 		return;
 	}
 	printf("%-5s  ", state);
