@@ -230,9 +230,10 @@ cx_display_event(struct cx_display *d, const json_t *ev)
 		erase_live(d);
 	} else {
 		erase_live(d);
-		if (strcmp(state, "start") == 0)
+		if (strcmp(state, "start") == 0) {
 			start_step(d, key, label);
-		else {
+			note_progress(d, ev, key); /* what it does, until it says more */
+		} else {
 			t = end_step(d, key);
 			put_end(d, ev, label, state, t);
 		}
