@@ -171,15 +171,14 @@ ignore_descend(const struct ignore *ig, const char *dir)
 int
 ignore_path(struct ignore *ig, const char *path)
 {
-	CX_FREE unsigned char *bits = cx_alloc(ig->n);
+	CX_FREE unsigned char *up = cx_alloc(ig->n), *here = cx_alloc(ig->n);
 	CX_FREE char *part = cx_strdup(path);
-	int out = 0;
 
 	for (char *slash = strchr(part, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		(void)ignore_match(ig, part, bits, bits);
+		(void)ignore_match(ig, part, up, here);
+		memcpy(up, here, ig->n);
 		*slash = '/';
 	}
-	out = ignore_match(ig, part, bits, bits);
-	return out;
+	return ignore_match(ig, part, up, here);
 }
