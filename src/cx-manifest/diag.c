@@ -1,0 +1,105 @@
+#include "diag.h"
+#include "node.h"
+#include <cx/proc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+add(struct diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt, va_list ap)
+{
+	struct diag *g = &d->list[d->n < DIAG_MAX ? d->n : DIAG_MAX - 1];
+	char text[1024];
+
+	d->errors += !warning;
+	d->warnings += warning;
+	if (d->n++ >= DIAG_MAX)
+		return;
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)cx_err_set(&g->e, CX_BAD, "%s%.300s%s%s", warning ? "warning: " : "", path, *path ? ": " : "", text);
+	(void)cx_err_at(&g->e, d->file, line, column);
+	g->warning = warning;
+}
+
+void
+diag_add(struct diags *d, unsigned line, unsigned column, const char *path, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(d, 0, line, column, path, fmt, ap);
+	va_end(ap);
+}
+
+void
+diag_warn(struct diags *d, const struct node *at, const char *path, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(d, 1, at->line, at->column, path, fmt, ap);
+	va_end(ap);
+}
+
+void
+diag_hint(struct diags *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->n == 0 || d->n > DIAG_MAX)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(d->list[d->n - 1].e.hint, sizeof(d->list[0].e.hint), fmt, ap);
+	va_end(ap);
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct cx_err *x = &((const struct diag *)a)->e, *y = &((const struct diag *)b)->e;
+
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->column < y->column ? -1 : x->column > y->column;
+}
+
+/* The source line with a caret below its column; control bytes do not reach the terminal. */
+static void
+show_source(const char *text, size_t n, unsigned line, unsigned column)
+{
+	const char *p = text, *end = text + n;
+	size_t len;
+
+	for (unsigned l = 1; p < end && l < line; l++) {
+		p = memchr(p, '\n', (size_t)(end - p));
+		p = p ? p + 1 : end;
+	}
+	len = strcspn(p, "\r\n");
+	if (p >= end || len > 200)
+		return;
+	(void)fprintf(stderr, "  %5u | ", line);
+	for (size_t i = 0; i < len; i++)
+		fputc((unsigned char)p[i] < 0x20 || p[i] == 0x7f ? ' ' : p[i], stderr);
+	(void)fprintf(stderr, "\n        | %*s^\n", (int)(column ? column - 1 : 0), "");
+}
+
+int
+diag_report(struct diags *d, const char *text, size_t n, int strict)
+{
+	unsigned kept = d->n < DIAG_MAX ? d->n : DIAG_MAX;
+	int source = isatty(2) && !cx_json_wanted();
+
+	qsort(d->list, kept, sizeof(d->list[0]), by_place);
+	for (unsigned i = 0; i < kept; i++) {
+		struct cx_err *e = &d->list[i].e;
+
+		(void)cx_err_report(e, "cx-manifest");
+		if (source && e->line)
+			show_source(text, n, e->line, e->column);
+	}
+	if (d->n > kept && !cx_json_wanted())
+		(void)fprintf(stderr, "cx-manifest: %s: and %u more\n", d->file, d->n - kept);
+	return d->errors || (strict && d->warnings) ? CX_BAD : 0;
+}

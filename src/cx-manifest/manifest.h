@@ -1,0 +1,18 @@
+/* The normalised manifest: from a tree of nodes to JSON with defaults filled in. convox.yml(5) says what each key means. */
+#ifndef MANIFEST_H
+#define MANIFEST_H
+
+#include <jansson.h>
+
+struct diags;
+struct tree;
+
+/* {"services":{...},"resources":{...}}; findings go to d. With literal, values may hold unexpanded variables. */
+json_t *manifest_make(const struct tree *t, int literal, struct diags *d);
+/*
+ * Adds "env" to each service: exactly the variables that its environment names, from env or their default.
+ * Every required one that is missing is reported at once.
+ */
+void manifest_env(json_t *manifest, const json_t *env, struct diags *d);
+
+#endif
