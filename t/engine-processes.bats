@@ -333,6 +333,17 @@ follow() {
 	FOLLOWER=$!
 }
 
+@test "cx-logs -f: what was printed in a burst before is shown once" {
+	id=$(service web seq 1 30000)
+	api POST "/containers/$id/wait" > /dev/null
+	cx-logs -f --since 1h > "$BATS_TEST_TMPDIR/log" 3>&- &
+	FOLLOWER=$!
+	wait_until 10 grep -q ' 30000$' "$BATS_TEST_TMPDIR/log"
+	service api echo later > /dev/null
+	wait_until 10 grep -q later "$BATS_TEST_TMPDIR/log"
+	[ "$(wc -l < "$BATS_TEST_TMPDIR/log")" -eq 30001 ]
+}
+
 @test "cx-logs -f: a process that starts later joins in" {
 	service web sh -c 'echo first; sleep 100' > /dev/null
 	follow

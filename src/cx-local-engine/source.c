@@ -9,6 +9,7 @@
 
 /* Two writers of one container may be stamped in the other order than they are kept; this much is read again. */
 #define OVERLAP_NS 2000000L
+#define INVERSION_NS 10000L
 
 struct source *
 source_new(const char *id, const json_t *item)
@@ -40,7 +41,7 @@ source_free(struct source *s)
 /* RFC 3339 with nanoseconds as the engine's SECONDS.NANOSECONDS, a little earlier; no floating point, it has not the
  * digits. */
 static void
-query_time(const char *rfc3339, char buf[40])
+query_time(const char *rfc3339, long earlier_ns, char buf[40])
 {
 	struct tm tm = {0};
 	const char *rest = strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -50,25 +51,30 @@ query_time(const char *rfc3339, char buf[40])
 	if (rest && *rest == '.')
 		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
 			ns += (*rest - '0') * unit;
-	ns -= OVERLAP_NS;
-	if (ns < 0) {
-		ns += 1000000000L;
-		sec--;
-	}
+	ns -= earlier_ns;
+	sec += ns < 0 ? -1 : ns / 1000000000L;
+	ns = ns < 0 ? ns + 1000000000L : ns % 1000000000L;
 	(void)snprintf(buf, 40, "%lld.%09ld", sec, ns);
 }
 
 int
 source_attach(struct source *s, struct local *l, const char *since, const char *tail, int follow, struct cx_err *e)
 {
-	char from[40];
+	const struct seen *oldest = &s->seen[s->seen_n % SEEN];
+	char from[40], bound[40];
 
 	s->again = 0;
 	s->in.n = s->pos = 0;
 	memcpy(s->mark, s->last, sizeof(s->mark));
 	if (!*s->last)
 		return reader_log(&s->reader, l, s->id, since, tail, follow, e);
-	query_time(s->last, from);
+	query_time(s->last, OVERLAP_NS, from);
+	if (s->seen_n > SEEN && *oldest->time) {
+		/* Never further back than what is remembered, or it would be repeated. */
+		query_time(oldest->time, -INVERSION_NS, bound);
+		if (strcmp(bound, from) > 0)
+			memcpy(from, bound, sizeof(from));
+	}
 	return reader_log(&s->reader, l, s->id, from, NULL, follow, e);
 }
 

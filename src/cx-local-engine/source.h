@@ -11,7 +11,8 @@
 #include <cx/buf.h>
 #include <stdint.h>
 
-#define SEEN 512
+/* More lines than any container prints in the overlap. */
+#define SEEN 8192
 
 struct seen {
 	char time[40];
