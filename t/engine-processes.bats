@@ -18,14 +18,6 @@ setup_file() {
 		-H 'Content-Type: application/x-tar' --data-binary @- > /dev/null
 	api POST /networks/create -H 'Content-Type: application/json' -d '{"Name":"cx-'"$RACK"'","CheckDuplicate":true,
 		"IPAM":{"Config":[{"Subnet":"'"$SUBNET"'.0/24","Gateway":"'"$SUBNET"'.1"}]}}' > /dev/null
-	mkdir -p "$BATS_FILE_TMPDIR/exec"
-	cat > "$BATS_FILE_TMPDIR/exec/cx-manifest" <<-'END'
-	#!/bin/sh
-	# Stands for cx-manifest --release: every service sees GREETING only.
-	jq -c '. as $in | {v: 1, manifest: {resources: {}, services: {web: {command: null, volumes: [], resources: [],
-		scale: {memory: 32, cpu: null}, env: {GREETING: ($in.env.GREETING // "none")}}}}}'
-	END
-	chmod +x "$BATS_FILE_TMPDIR/exec/cx-manifest"
 }
 
 teardown_file() {
@@ -43,7 +35,7 @@ remove_containers() {
 }
 
 setup() {
-	export CX_APP=demo CX_SPOOL=$BATS_TEST_TMPDIR/spool CX_EXEC_PATH=$BATS_FILE_TMPDIR/exec
+	export CX_APP=demo CX_SPOOL=$BATS_TEST_TMPDIR/spool
 	local app=$CX_SPOOL/apps/demo
 	mkdir -p "$app/builds/BAAAAAAAAAA" "$app/releases/RAAAAAAAAAA" "$CX_SPOOL/ca" "$CX_SPOOL/routes"
 	echo pem > "$CX_SPOOL/ca/bundle.pem"
@@ -60,8 +52,9 @@ setup() {
 	cat > "$app/builds/BAAAAAAAAAA/build.json" <<-END
 	{"v":1,"id":"BAAAAAAAAAA","app":"demo","status":"complete","created":"2026-01-01T00:00:00.000Z","manifest":"x","images":{"web":"$IMAGE"}}
 	END
+	local manifest='services:\n  web:\n    build: .\n    environment:\n      - GREETING=none\n    scale:\n      memory: 32\n'
 	cat > "$app/releases/RAAAAAAAAAA/release.json" <<-END
-	{"v":1,"id":"RAAAAAAAAAA","app":"demo","parent":null,"build":"BAAAAAAAAAA","manifest":"services: {}","created":"2026-01-01T00:00:00.000Z","status":"active"}
+	{"v":1,"id":"RAAAAAAAAAA","app":"demo","parent":null,"build":"BAAAAAAAAAA","manifest":"$manifest","created":"2026-01-01T00:00:00.000Z","status":"active"}
 	END
 }
 
@@ -156,6 +149,23 @@ in_terminal() {
 	for v in APP=demo RELEASE=RAAAAAAAAAA RACK_URL=https://rack.convox GREETING=none SSL_CERT_FILE=/etc/cx/ca-bundle.pem pem; do
 		grep -qx "$v" <<< "$output"
 	done
+}
+
+@test "cx-run: sees what the release sealed, but only what its service names; -r chooses the release" {
+	dir=$CX_SPOOL/apps/demo/releases
+	cp -r "$dir/RAAAAAAAAAA" "$dir/RBBBBBBBBBB"
+	sed -i s/RAAAAAAAAAA/RBBBBBBBBBB/ "$dir/RBBBBBBBBBB/release.json"
+	cx-seal init
+	cx-seal seal demo/RBBBBBBBBBB <<< '{"GREETING":"sealed","SECRET":"s3"}' > "$dir/RBBBBBBBBBB/env"
+	[ "$(cx-run web 'echo $GREETING $SECRET $RELEASE' < /dev/null)" = "none RAAAAAAAAAA" ]
+	[ "$(cx-run -r RBBBBBBBBBB web 'echo $GREETING $SECRET $RELEASE' < /dev/null)" = "sealed RBBBBBBBBBB" ]
+}
+
+@test "cx-run: more memory than scale.memory ends it, with the reason" {
+	run --separate-stderr cx-run web 'a=$(yes | head -c 200000000); echo done' < /dev/null
+	dump
+	[ "$status" -ne 0 ]
+	[[ "$output" != *done* && "$stderr" == *"out of memory"* ]]
 }
 
 @test "cx-run: stdin is passed to its end, 4 MB both ways, byte for byte" {
