@@ -409,6 +409,42 @@ reply() {
 	[[ $(record "$dead" | jq -r .reason) == *killed* ]]
 }
 
+# slow_build COMMAND: runs it while the engine waits in the middle of the upload of `big`; sets rc.
+slow_build() {
+	rm -f "$BATS_TEST_TMPDIR/e/requests" "$BATS_TEST_TMPDIR/e/go"
+	touch "$BATS_TEST_TMPDIR/e/slow"
+	truncate -s 64M big
+	cx-build --no-cache < "$BATS_TEST_TMPDIR/doc.json" > ../out 2> ../err 3>&- &
+	pid=$!
+	wait_until 20 grep -q '^POST /build' "$BATS_TEST_TMPDIR/e/requests"
+	eval "$1"
+	touch "$BATS_TEST_TMPDIR/e/go"
+	rc=0
+	wait "$pid" || rc=$?
+}
+
+@test "cx-build: a file that grows while it is sent is cut with a warning, and the build is not reused" {
+	slow_build 'echo more >> big'
+	[ "$rc" -eq 0 ]
+	grep -q 'big  grew while the build read it' ../err
+	[ "$(tar tvf "$BATS_TEST_TMPDIR/e/context.1.tar" big | awk '{print $3}')" -eq $((64 << 20)) ]
+	[ "$(record "$(jq -r .build.id ../out)" | jq .digest)" = null ]
+}
+
+@test "cx-build: a file that shrinks while it is sent fails the build (111) and names it" {
+	slow_build 'truncate -s 10 big'
+	[ "$rc" -eq 111 ]
+	grep -q 'cx-build: big shrank while the build read it' ../err
+}
+
+@test "cx-build: a file that vanishes while others are sent is left out with a warning" {
+	echo x > zzz
+	slow_build 'rm zzz'
+	[ "$rc" -eq 0 ]
+	grep -q 'zzz  vanished while the build read it' ../err
+	[[ $(context) == *"big file "* ]]
+}
+
 @test "cx-build: the engine is down: the system refused (111), and no record is made" {
 	export CX_ENGINE=unix://$BATS_TEST_TMPDIR/none.sock
 	build

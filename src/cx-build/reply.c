@@ -166,6 +166,8 @@ take_stream(struct reply *r, const char *s, size_t n)
 				cx_buf_addc(&r->stream, s[i]);
 			continue;
 		}
+		if (r->stream.n)
+			(void)step_plain(r->stream.p, r->stream.n);
 		take_classic_line(r, cx_buf_str(&r->stream));
 		cx_buf_eat(&r->stream, r->stream.n);
 	}

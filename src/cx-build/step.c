@@ -133,9 +133,8 @@ step_start(struct steps *s, struct step *st)
 	talk_say(s->t, st->id ? st->id : s->id, st->id ? "start" : "progress", "%s", st->text);
 }
 
-/* Takes ANSI escape sequences out (ECMA-48, 5.4) and what a carriage return overwrites. Returns the new length. */
-static size_t
-plain(char *p, size_t n)
+size_t
+step_plain(char *p, size_t n)
 {
 	size_t out = 0;
 
@@ -157,7 +156,7 @@ plain(char *p, size_t n)
 static void
 end_line(struct steps *s, struct step *st)
 {
-	size_t n = st->line.p ? plain(st->line.p, st->line.n) : 0;
+	size_t n = st->line.p ? step_plain(st->line.p, st->line.n) : 0;
 
 	if (n) {
 		talk_say(s->t, st->id ? st->id : s->id, "progress", "%s", st->line.p);

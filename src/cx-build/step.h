@@ -22,6 +22,8 @@ void step_name(struct steps *s, struct step *st, const char *name, size_t n);
 void step_start(struct steps *s, struct step *st);
 /* Output; lines are kept together over calls, terminal codes are taken out. */
 void step_output(struct steps *s, struct step *st, const char *p, size_t n);
+/* Takes terminal codes (ECMA-48, 5.4) and what a carriage return overwrites out of a line, in place; the new length. */
+size_t step_plain(char *p, size_t n);
 /* Progress of a transfer, at most five a second; NULL st: of the build itself. */
 void step_progress(struct steps *s, struct step *st, const char *text, long long current, long long total);
 void step_done(struct steps *s, struct step *st, int cached);
