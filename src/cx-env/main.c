@@ -90,6 +90,12 @@ get(int argc, char **argv, struct cx_err *e)
 		(void)cx_err_set(e, CX_NO, "%s is not set", argv[optind]);
 		return cx_err_hint(e, "cx env lists what is");
 	}
+	if (cx_json_wanted()) {
+		CX_JSON json_t *one = json_pack("{s:i,s:O?,s:{s:s}}", "v", 1, "release", json_object_get(j, "release"),
+			"env", argv[optind], value);
+
+		return cx_json_print(stdout, one, e);
+	}
 	return puts(value) < 0 ? cx_err_sys(e, "write") : 0;
 }
 
