@@ -14,6 +14,7 @@ load helpers
 	[[ $output == *"name"*"t"*"status"*"stopped"*"127.84.9.1"* ]]
 	run --separate-stderr cx-rack --json
 	[ "$(echo "$output" | jq -r '.rack | "\(.name) \(.status) \(.ports.https)"')" = "t stopped 8443" ]
+	echo "$output" | valid rack
 }
 
 @test "cx-rack: status of a rack whose daemons do not run is no (1), with what to do" {
@@ -21,6 +22,9 @@ load helpers
 	run --separate-stderr cx-rack status
 	[ "$status" -eq 1 ]
 	[[ $stderr == *"cx rack start"* ]]
+	run --separate-stderr cx-rack status --json
+	[ "$status" -eq 1 ]
+	echo "$output" | valid daemons
 }
 
 @test "cx-rack: a status file that names somebody else's process is not believed" {

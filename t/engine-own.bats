@@ -6,6 +6,7 @@ setup() {
 
 teardown() {
 	[ ! -d "$DIR" ] || "$ROOT/t/engine" stop "$DIR"
+	rm -rf "$DIR"
 }
 
 left() {

@@ -387,7 +387,7 @@ status() {
 	s=$(supervisor) || s=null
 	f=$CX_SPOOL/run/supervise.json
 	[ -s "$f" ] || f=/dev/null
-	jq -n --argjson pid "$s" --slurpfile s "$f" --slurpfile r "$CX_SPOOL/rack.json" \
+	jq -cn --argjson pid "$s" --slurpfile s "$f" --slurpfile r "$CX_SPOOL/rack.json" \
 		'{v: 1, rack: $r[0].name, running: ($pid != null), pid: $pid, daemons: (if $pid then $s[0].daemons else [] end // [])}'
 }
 
