@@ -69,7 +69,8 @@ open_spool() {
 	CX_SPOOL=$(cd "$CX_SPOOL" && pwd -P) || exit 111
 	export CX_SPOOL
 	name=$(rack .name)
-	engine=${CX_ENGINE:-$(rack .engine)}
+	# The rack's own, whatever the environment says: an uninstall must look where the containers are.
+	engine=$(rack .engine)
 }
 
 rack() {
