@@ -433,7 +433,7 @@ slow_build() {
 
 @test "cx-build: a file that shrinks while it is sent fails the build (111) and names it" {
 	slow_build 'truncate -s 10 big'
-	[ "$rc" -eq 111 ]
+	[ "$rc" -eq 111 ] || { echo "rc=$rc"; cat ../err; false; }
 	grep -q 'cx-build: big shrank while the build read it' ../err
 }
 

@@ -3,7 +3,7 @@
 #include "image.h"
 #include "plan.h"
 #include "record.h"
-#include "tar.h"
+#include "source.h"
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/own.h>
@@ -13,9 +13,6 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Sources above this many bytes are not archived: cx diff is not for them. */
-#define SOURCE_MAX (512LL << 20)
 
 struct session {
 	const struct run *r;
@@ -170,29 +167,6 @@ source_rules(struct session *s, struct cx_err *e)
 }
 
 static int
-save_source(struct session *s, struct cx_err *e)
-{
-	struct context c = {.cancel = s->r->interrupt};
-	struct ignore *ig = source_rules(s, e);
-	CX_FREE char *path = cx_fmt("apps/%s/builds/%s", s->app, s->talk.build);
-	CX_CLOSE int dir = openat(s->spool.dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = ig ? 0 : -1;
-
-	if (rc == 0 && dir < 0)
-		rc = cx_err_sys(e, "open folder %s", path);
-	if (rc == 0)
-		rc = context_walk(&c, s->plan.root, ig, e);
-	if (rc == 0 && c.bytes > SOURCE_MAX)
-		talk_say(&s->talk, "source", "warn", "%lld MiB are too much to keep: cx diff will not know this build",
-			c.bytes >> 20);
-	else if (rc == 0)
-		rc = tar_save(&c, dir, "source.tar.gz", e);
-	context_free(&c);
-	ignore_free(ig);
-	return rc;
-}
-
-static int
 use_image(struct session *s, const struct service *sv, struct cx_err *e)
 {
 	CX_FREE char *repo = repository(s, sv->name), *id = image_id(s->builder.en, sv->image, e);
@@ -245,14 +219,38 @@ make_service(struct session *s, const struct service *sv, struct cx_err *e)
 }
 
 static int
-make_all(struct session *s, struct cx_err *e)
+make_images(struct session *s, struct source *source, struct cx_err *e)
 {
-	if (save_source(s, e) < 0)
-		return interrupted(s, e) < 0 ? -1 : cx_err_prefix(e, "keep the source");
+	int rc;
+
 	for (size_t i = 0; i < s->plan.services_n; i++)
 		if (make_service(s, &s->plan.services[i], e) < 0)
 			return -1;
-	return 0;
+	rc = source_wait(source, s->r->interrupt, e);
+	if (rc > 0)
+		talk_say(&s->talk, "source", "warn", "too large to keep: cx diff will not know this build");
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+make_all(struct session *s, struct cx_err *e)
+{
+	struct source source = {0};
+	struct ignore *ig = source_rules(s, e);
+	CX_FREE char *path = cx_fmt("apps/%s/builds/%s", s->app, s->talk.build);
+	CX_CLOSE int dir = openat(s->spool.dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = ig ? 0 : -1;
+
+	if (rc == 0 && dir < 0)
+		rc = cx_err_sys(e, "open folder %s", path);
+	if (rc == 0)
+		rc = source_start(&source, s->plan.root, dir, ig, e);
+	if (rc == 0) {
+		rc = make_images(s, &source, e);
+		source_stop(&source, dir);
+	}
+	ignore_free(ig);
+	return rc < 0 && interrupted(s, e) < 0 ? -1 : rc;
 }
 
 static int

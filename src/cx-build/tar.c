@@ -19,7 +19,7 @@ struct tar {
 	int fd; /* the file in work, or -1 */
 	const char *name; /* its path */
 	long long left, done;
-	int ended;
+	int ended, dropped;
 	char *piece;
 	void *seen; /* of files with several names, those that were written: a tree of struct seen */
 };
@@ -35,7 +35,10 @@ on_write(struct archive *a, void *arg, const void *p, size_t n)
 {
 	struct tar *t = arg;
 
-	(void)a;
+	if (t->dropped) {
+		archive_set_error(a, ECANCELED, "given up");
+		return -1;
+	}
 	cx_buf_add(&t->out, p, n);
 	return (la_ssize_t)n;
 }
@@ -78,11 +81,10 @@ tar_free(struct tar *t)
 	if (!t)
 		return;
 	cx_own_close(&t->fd);
-	if (t->a) {
-		/* Freeing may flush into out, which must be alive. */
-		(void)archive_write_fail(t->a);
+	/* In the middle of an entry libarchive would fill it up with zeros first. */
+	t->dropped = !t->ended;
+	if (t->a)
 		(void)archive_write_free(t->a);
-	}
 	cx_buf_free(&t->out);
 	free(t->piece);
 	tdestroy(t->seen, free);
