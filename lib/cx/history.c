@@ -362,10 +362,12 @@ cx_store_release_create(struct cx_spool *s, const char *app, const char *from, c
 	b = build && parent ? complete_build(s, app, build, e) : NULL;
 	if (!parent || (build && !b))
 		return -1;
-	if (!env && json_is_object(parent))
-		env = inherited = cx_store_env(s, app, cx_json_str(parent, "id"), e);
-	if (!env && json_is_object(parent))
-		return -1;
+	if (!env && json_is_object(parent)) {
+		inherited = cx_store_env(s, app, cx_json_str(parent, "id"), e);
+		if (!inherited)
+			return -1;
+		env = inherited;
+	}
 	cx_id_make('R', id);
 	time_behind(json_array_get(all, 0), now);
 	r = new_release(app, id, parent, b, now);

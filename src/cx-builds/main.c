@@ -52,8 +52,9 @@ list(int argc, char **argv, struct cx_err *e)
 		return -1;
 	if (cx_json_wanted())
 		return cx_json_print(stdout, j, e);
-	json_array_foreach (json_object_get(j, "builds"), i, b)
+	json_array_foreach (json_object_get(j, "builds"), i, b) {
 		add_elapsed(b);
+	}
 	return cx_table_print("builds", json_object_get(j, "builds"), columns, e);
 }
 
@@ -77,8 +78,9 @@ info(int argc, char **argv, struct cx_err *e)
 	b = json_object_get(j, "build");
 	add_elapsed(b);
 	cx_table_record(b, columns);
-	json_object_foreach (json_object_get(b, "images"), name, image)
+	json_object_foreach (json_object_get(b, "images"), name, image) {
 		printf("Image    %s: %s\n", name, json_string_value(image) ? json_string_value(image) : "?");
+	}
 	return 0;
 }
 

@@ -102,7 +102,8 @@ edit_run(struct edit *d, struct cx_buf *text, size_t max, struct cx_err *e)
 		editor = getenv("EDITOR");
 	if (!editor || !*editor)
 		editor = "vi";
-	argv[2] = command = cx_fmt("%s \"$1\"", editor);
+	command = cx_fmt("%s \"$1\"", editor);
+	argv[2] = command;
 	/* Spawned with the signal's default action, and ignored here from then on: it is the editor's. */
 	if (cx_spawn(&c, argv, NULL, e) < 0)
 		return -1;

@@ -138,7 +138,8 @@ release_events(struct local *l, int argc, char **argv, struct cx_err *e)
 			return -1;
 		follow = chosen && follow;
 	}
-	f.folder = folder = cx_fmt("apps/%s/releases/%s", l->app, w.release);
+	folder = cx_fmt("apps/%s/releases/%s", l->app, w.release);
+	f.folder = folder;
 	f.idle = follow ? is_over : NULL;
 	return cx_follow(&f, e);
 }

@@ -28,8 +28,9 @@ list(int argc, char **argv, struct cx_err *e)
 		return -1;
 	if (cx_json_wanted())
 		return cx_json_print(stdout, j, e);
-	json_array_foreach (json_object_get(j, "releases"), i, r)
+	json_array_foreach (json_object_get(j, "releases"), i, r) {
 		cx_json_set(r, "mark", cx_json_true(r, "active") ? "*" : "");
+	}
 	return cx_table_print("releases", json_object_get(j, "releases"), columns, e);
 }
 

@@ -40,8 +40,10 @@ scale(int argc, char **argv, struct cx_err *e)
 		return CX_USAGE;
 	if (optind < argc)
 		args[1] = "scale";
-	if (count)
-		argv[optind] = word = cx_fmt("%s=%s", argv[optind], count);
+	if (count) {
+		word = cx_fmt("%s=%s", argv[optind], count);
+		argv[optind] = word;
+	}
 	for (int i = optind; i < argc; i++)
 		args[n++] = argv[i];
 	j = cx_provider_ask(args, NULL, e);
