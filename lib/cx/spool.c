@@ -216,6 +216,27 @@ cx_spool_remove(int dirfd, const char *name, struct cx_err *e)
 	return 0;
 }
 
+void
+cx_spool_sweep(int dirfd, long seconds)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0)
+		close(fd);
+	for (struct dirent *de = d ? readdir(d) : NULL; de; de = readdir(d)) {
+		const char *dot = strrchr(de->d_name, '.');
+		struct stat st;
+
+		if (de->d_name[0] != '.' || dot == de->d_name || !cx_id_valid(dot + 1, 'T'))
+			continue;
+		if (fstatat(dirfd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && time(NULL) - st.st_mtime > seconds)
+			(void)unlinkat(dirfd, de->d_name, 0);
+	}
+	if (d)
+		closedir(d);
+}
+
 int
 cx_spool_append(int dirfd, const char *name, const char *line, struct cx_err *e)
 {

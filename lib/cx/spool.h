@@ -34,6 +34,8 @@ int cx_spool_publish_json(int dirfd, const char *name, const json_t *j, unsigned
 int cx_spool_mkdir(int dirfd, const char *name, unsigned mode, struct cx_err *e);
 /* Removes a tree below dirfd without following links; absent is fine. */
 int cx_spool_remove(int dirfd, const char *name, struct cx_err *e);
+/* Removes temporaries (".NAME.T...") of killed publishers in the folder that are older than `seconds`. */
+void cx_spool_sweep(int dirfd, long seconds);
 /* Appends one line (a newline is added) in a single write, O_APPEND. */
 int cx_spool_append(int dirfd, const char *name, const char *line, struct cx_err *e);
 /* Sorted names in a folder, without dot-files: a new JSON array of strings; an absent folder is an empty one. */
