@@ -50,7 +50,6 @@ end_by_state(const struct watch *w, const char *state, const char *reason, struc
 		.release = w->release,
 		.attempt = w->attempt,
 		.at = "release",
-		.id = w->release,
 		.state = state,
 		.reason = reason};
 	CX_JSON json_t *j = cx_event_json(&ev, NULL);
