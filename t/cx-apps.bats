@@ -123,7 +123,7 @@ teardown() {
 @test "cx-apps: a spool that cannot be written is a system error (111) with a hint" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root to become another user"
 	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR/.." || true
-	run --separate-stderr setpriv --reuid=65534 --clear-groups cx-apps create docs
+	run --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups cx-apps create docs
 	[ "$status" -eq 111 ]
 	[ -n "$stderr" ]
 }

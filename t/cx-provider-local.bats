@@ -107,7 +107,7 @@ teardown() {
 	local d=$BATS_TEST_TMPDIR
 	while [ "$d" != /tmp ] && [ "$d" != / ]; do chmod o+x "$d"; d=$(dirname "$d"); done
 	chmod 711 "$CX_SPOOL"
-	as() { run --separate-stderr setpriv --reuid=65534 --clear-groups "$@"; echo "$*: $status $stderr" >&2; }
+	as() { run --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; echo "$*: $status $stderr" >&2; }
 	as cx-apps
 	[ "$status" -eq 111 ]
 	[[ "$stderr" == *sudo* ]]
