@@ -122,3 +122,15 @@ teardown() {
 	[ "$status" -eq 0 ]
 	jq -e 'select(.at == "release" and .state == "fail").reason | test("another")' <<< "$output"
 }
+
+@test "cx-promote: --json prints the release and what became of it" {
+	fake_converge active
+	r=$(fake_release)
+	cx promote --json 2>/dev/null | jq -e --arg r "$r" '.v == 1 and .release == {id: $r, status: "active"}'
+	fake_end
+	fake_converge failed
+	run --separate-stderr cx promote --json
+	[ "$status" -eq 1 ]
+	jq -e '.release.status == "failed"' <<< "$output"
+	tail -1 <<< "$stderr" | jq -e '.error.class == "no"'
+}

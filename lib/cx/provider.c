@@ -172,37 +172,65 @@ cx_provider_watch(const char *const args[], json_t **last, struct cx_err *e)
 }
 
 static int
-detached(const char *release)
+detached(const char *release, const char *app)
 {
-	(void)fprintf(stderr,
-		"cx: no longer following; the promotion of %s goes on without this terminal\n"
-		"  hint: follow it again with: cx releases logs %s -f\n",
-		release, release);
+	if (!cx_json_wanted())
+		(void)fprintf(stderr,
+			"cx: no longer following; the promotion of %s goes on without this terminal\n"
+			"  hint: follow it again with: cx releases logs %s -f -a %s\n",
+			release, release, app);
 	return 130;
 }
 
-int
-cx_provider_promote(const char *release, struct cx_err *e)
+/* The status is the exit status; the error says no more than the events did not. */
+static int
+outcome(const char *release, const char *app, const json_t *last, struct cx_err *e)
 {
-	CX_JSON json_t *p = cx_provider_ask((const char *[]){"release", "promote", release, NULL}, NULL, e),
-		       *last = NULL;
-	const char *attempt = cx_json_str(p, "attempt");
+	if (strcmp(cx_json_strd(last, "at", ""), "release") == 0 &&
+		strcmp(cx_json_strd(last, "state", ""), "done") == 0)
+		return 0;
+	(void)cx_err_set(e, CX_NO, "%s did not become active; what was active before still is", release);
+	return cx_err_hint(e, "see it again with: cx releases logs %s -a %s", release, app);
+}
+
+int
+cx_provider_promote(const char *release, json_t **result, struct cx_err *e)
+{
+	CX_JSON json_t *p = NULL, *last = NULL;
+	const char *attempt;
+	char app[64];
 	int r;
 
+	if (cx_app_name(app, e) < 0)
+		return -1;
+	p = cx_provider_ask((const char *[]){"release", "promote", release, NULL}, NULL, e);
+	attempt = cx_json_str(p, "attempt");
+	release = cx_json_str(p, "release");
 	if (!p)
 		return -1;
-	release = cx_json_str(p, "release");
 	if (!release || !attempt)
 		return cx_err_set(e, CX_SYS, "the provider did not say which promotion it began");
 	r = cx_provider_watch(
 		(const char *[]){"release", "events", release, "--follow", "--attempt", attempt, NULL}, &last, e);
 	if (r == 130)
-		return detached(release);
+		return detached(release, app);
 	if (r < 0)
 		return -1;
-	if (strcmp(cx_json_strd(last, "at", ""), "release") == 0 &&
-		strcmp(cx_json_strd(last, "state", ""), "done") == 0)
-		return 0;
-	(void)cx_err_set(e, CX_NO, "%s did not become active; what was active before still is", release);
-	return cx_err_hint(e, "see it again with: cx releases logs %s", release);
+	r = outcome(release, app, last, e);
+	if (result)
+		*result = json_pack("{s:s,s:s}", "id", release, "status", r == 0 ? "active" : "failed");
+	return r;
+}
+
+int
+cx_provider_promote_print(const char *release, struct cx_err *e)
+{
+	CX_JSON json_t *result = NULL, *out = NULL;
+	struct cx_err pe;
+	int r = cx_provider_promote(release, &result, e);
+
+	if (!result || !cx_json_wanted())
+		return r;
+	out = json_pack("{s:i,s:O}", "v", 1, "release", result);
+	return cx_json_print(stdout, out, r == 0 ? e : &pe) < 0 ? -1 : r;
 }

@@ -26,9 +26,12 @@ int cx_provider_watch(const char *const args[], json_t **last, struct cx_err *e)
 /* A verb that prints something else than JSON, or talks to the terminal: becomes it. Returns -1 only. */
 int cx_provider_exec(const char *const args[], struct cx_err *e);
 /*
- * Promotes a release of the app in CX_APP and follows its events to the end. 0: it is active; 1 when it failed, said;
- * 130 when the user detached; -1. Prints nothing on stdout.
+ * Promotes a release (NULL: the newest) of the app that the environment names, and follows its events to the end.
+ * 0: it is active; -1 with CX_NO when it failed; 130 when the user detached; -1. *result (may be NULL) gets
+ * {"id","status"} once the end is known. Prints nothing on stdout.
  */
-int cx_provider_promote(const char *release, struct cx_err *e);
+int cx_provider_promote(const char *release, json_t **result, struct cx_err *e);
+/* The same, and with --json prints {"v":1,"release":{"id","status"}}. */
+int cx_provider_promote_print(const char *release, struct cx_err *e);
 
 #endif

@@ -83,7 +83,7 @@ cx_verb_main(const char *prog, const char *usage, const struct cx_verb *verbs, i
 
 	if (cx_globals(&argc, argv, 0, &e) < 0)
 		return cx_err_report(&e, prog);
-	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+	if ((argc > 1 && strcmp(argv[1], "--help") == 0) || (argc > 2 && strcmp(argv[2], "--help") == 0)) {
 		fputs(usage, stdout);
 		st = 0;
 	} else {

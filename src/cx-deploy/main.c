@@ -81,14 +81,10 @@ put_urls(FILE *to, const char *release, struct cx_err *e)
 
 /* People at a terminal get the URLs; a pipe or file gets the document. */
 static int
-print(json_t *doc, const char *release, int st, struct cx_err *e)
+print(const json_t *doc, const char *release, int st, struct cx_err *e)
 {
 	int people = isatty(1) && !cx_json_wanted();
-	json_t *r = json_object();
 
-	cx_json_set(r, "id", release);
-	cx_json_set(r, "status", st == 0 ? "active" : "failed");
-	(void)json_object_set_new(doc, "release", r);
 	if (st == 0 && !cx_json_wanted() && put_urls(people ? stdout : stderr, release, e) < 0)
 		return -1;
 	return people ? 0 : cx_json_print(stdout, doc, e);
@@ -99,7 +95,7 @@ deploy(int argc, char **argv, struct cx_err *e)
 {
 	int create = 0, st;
 	const struct cx_option options[] = {{"create", 0, &create, NULL}, {0}};
-	CX_JSON json_t *doc = NULL;
+	CX_JSON json_t *doc = NULL, *result = NULL;
 	CX_FREE char *release = NULL;
 	struct cx_err ignore;
 
@@ -115,10 +111,11 @@ deploy(int argc, char **argv, struct cx_err *e)
 	release = make_release(doc, e);
 	if (!release)
 		return -1;
-	st = cx_provider_promote(release, e);
-	/* Detached, or the rack does not run: what becomes of the release is not known. */
-	if (st > 0 || (st < 0 && e->cls != CX_NO))
+	st = cx_provider_promote(release, &result, e);
+	/* Without a result the end is not known: detached, or the rack does not run. */
+	if (!result)
 		return st;
+	(void)json_object_set(doc, "release", result);
 	return print(doc, release, st, st == 0 ? e : &ignore) < 0 ? -1 : st;
 }
 

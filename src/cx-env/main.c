@@ -115,7 +115,7 @@ change(const json_t *in, int promote, struct cx_err *e)
 	if (!promote || !release)
 		return 0;
 	/* Before the display of what follows. */
-	return fflush(stdout) == 0 ? cx_provider_promote(release, e) : cx_err_sys(e, "write to standard output");
+	return fflush(stdout) == 0 ? cx_provider_promote(release, NULL, e) : cx_err_sys(e, "write to standard output");
 }
 
 static int

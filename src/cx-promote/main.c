@@ -11,7 +11,7 @@ promote(int argc, char **argv, struct cx_err *e)
 {
 	if (cx_options(argc, argv, NULL, 0, 1) < 0)
 		return CX_USAGE;
-	return cx_provider_promote(argv[optind], e);
+	return cx_provider_promote_print(argv[optind], e);
 }
 
 int

@@ -10,7 +10,7 @@
 int
 build_create(struct local *l, int argc, char **argv, struct cx_err *e)
 {
-	CX_JSON json_t *in = NULL;
+	CX_JSON json_t *in = NULL, *b = NULL;
 	char id[12];
 
 	if (cx_options(argc, argv, NULL, 0, 0) < 0)
@@ -22,15 +22,41 @@ build_create(struct local *l, int argc, char **argv, struct cx_err *e)
 		return cx_err_set(e, CX_BAD, "the document on standard input has no \"manifest\" text");
 	if (cx_store_build_create(&l->spool, l->app, cx_json_str(in, "manifest"), id, e) < 0)
 		return -1;
-	return print_as("build", cx_store_build(&l->spool, l->app, id, e), e);
+	b = cx_store_build(&l->spool, l->app, id, e);
+	if (!b)
+		return -1;
+	/* Not this process, which ends now, but the one that will build. */
+	cx_json_set(b, "pid", NULL);
+	if (json_is_integer(json_object_get(in, "pid")))
+		(void)json_object_set(b, "pid", json_object_get(in, "pid"));
+	if (cx_store_build_put(&l->spool, l->app, id, b, e) < 0)
+		return -1;
+	return print_as("build", json_incref(b), e);
 }
 
+/* When the process began, in ticks since the boot (proc(5), stat, field 22); -1 when there is none. */
+static long long
+start_of(long long pid)
+{
+	CX_FREE char *path = cx_fmt("/proc/%lld/stat", pid);
+	CX_FCLOSE FILE *f = fopen(path, "re");
+	char line[1024];
+	char *p = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoll(p, NULL, 10) : -1;
+}
+
+/* The number of a process comes again; together with its start it does not. */
 static int
 is_alive(const json_t *build)
 {
-	long long pid = cx_json_int(build, "pid", 0);
+	long long pid = cx_json_int(build, "pid", 0), began = cx_json_int(build, "pid_start", 0);
 
-	return pid <= 0 || kill((pid_t)pid, 0) == 0 || errno == EPERM;
+	if (pid <= 0)
+		return 1;
+	return began > 0 ? start_of(pid) == began : kill((pid_t)pid, 0) == 0 || errno == EPERM;
 }
 
 /* A build whose process is gone will never end: shown as what it is, until the next build cleans it up. */

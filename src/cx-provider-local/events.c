@@ -62,7 +62,8 @@ static int
 not_running(const struct watch *w, struct cx_err *e)
 {
 	(void)cx_err_set(e, CX_SYS, "the rack is not running: cx rack start");
-	return cx_err_hint(e, "the promotion goes on when it runs; follow it with: cx releases logs %s -f", w->release);
+	return cx_err_hint(e, "the promotion goes on when it runs; follow it with: cx releases logs %s -f -a %s",
+		w->release, w->l->app);
 }
 
 static int

@@ -47,7 +47,7 @@ rollback(int argc, char **argv, struct cx_err *e)
 		return -1;
 	if (!cx_json_wanted())
 		(void)fprintf(stderr, "%s is a copy of %s\n", id ? id : "?", to);
-	return cx_provider_promote(id, e);
+	return cx_provider_promote_print(id, e);
 }
 
 int
