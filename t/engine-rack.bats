@@ -54,7 +54,7 @@ machine() {
 	[ "$status" -eq 0 ] || { dump; return 1; }
 	run --separate-stderr cx-rack status --json
 	[ "$status" -eq 0 ] || { dump; return 1; }
-	[ "$(echo "$output" | jq -r '[.daemons[].name] | sort | join(" ")')" = "converge dns router" ]
+	[ "$(echo "$output" | jq -r '[.daemons[].name] | sort | join(" ")')" = "cx-converge cx-dns cx-router" ]
 	echo "$output" | valid daemons
 	run --separate-stderr cx-rack stop
 	[ "$status" -eq 0 ] || { dump; return 1; }

@@ -407,7 +407,7 @@ logs() {
 	[ $# -le 1 ] || usage
 	if [ $# -eq 1 ]; then
 		case $1 in */* | .*) fail 100 "\"$1\" is not a daemon" "router, dns, converge or supervise" ;; esac
-		set -- "$CX_SPOOL/log/$1.log"
+		set -- "$CX_SPOOL/log/${1#cx-}.log"
 	else
 		set -- "$CX_SPOOL"/log/*.log
 	fi

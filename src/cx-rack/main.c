@@ -49,7 +49,7 @@ info(struct cx_err *e)
 static int
 status(struct cx_err *e)
 {
-	static const struct cx_column columns[] = {{"DAEMON", "name", 0}, {"STATUS", "status", 0}, {"PID", "pid", 0},
+	static const struct cx_column columns[] = {{"DAEMON", "name", 0}, {"STATE", "state", 0}, {"PID", "pid", 0},
 		{"RESTARTS", "restarts", 0}, {"STARTED", "since", 1}, {NULL, NULL, 0}};
 	CX_JSON json_t *all = cx_provider_ask((const char *[]){"rack", "status", NULL}, NULL, e);
 
