@@ -173,9 +173,11 @@ builders() {
 	[ "$(config base .Id)" = "$(api GET "/images/$BASE/json" | jq -r .Id)" ]
 }
 
-@test "cx-build: an image that no registry has is a failed build with a reason" {
-	printf 'services:\n  web:\n    image: 127.0.0.1:1/nosuch:1\n' > convox.yml
+@test "cx-build: an image that no registry has is a failed build with a reason, and leaves no names behind" {
+	printf 'services:\n  base:\n    image: %s\n  web:\n    image: 127.0.0.1:1/nosuch:1\n' "$BASE" > convox.yml
 	build
+	[ "$(api GET '/images/json?filters=%7B%22reference%22%3A%5B%22t/hello/base%22%5D%7D' |
+		jq "[.[].RepoTags[]? | select(endswith(\"$(ls "$CX_SPOOL/apps/hello/builds")\"))] | length")" = 0 ]
 	[ "$status" -eq 1 ] || [ "$status" -eq 111 ]
 	[[ $stderr == *"127.0.0.1:1"* ]]
 	[[ $stderr == *hint:* ]]

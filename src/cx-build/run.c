@@ -253,6 +253,22 @@ make_all(struct session *s, struct cx_err *e)
 	return rc < 0 && interrupted(s, e) < 0 ? -1 : rc;
 }
 
+/* Names of a build that failed after all; the cache stays. */
+static void
+drop_images(struct session *s)
+{
+	json_t *images = json_object_get(s->record, "images"), *v;
+	const char *name;
+
+	json_object_foreach (images, name, v) {
+		CX_FREE char *path = cx_fmt("/images/%s?noprune=1", json_string_value(v));
+		struct cx_err ignore;
+
+		json_decref(cx_engine_call(s->builder.en, "DELETE", path, NULL, &ignore));
+	}
+	(void)json_object_clear(images);
+}
+
 static int
 build_new(struct session *s, struct cx_err *e)
 {
@@ -264,6 +280,7 @@ build_new(struct session *s, struct cx_err *e)
 	if (rc == 0)
 		rc = make_all(s, e);
 	if (rc < 0) {
+		drop_images(s);
 		(void)record_end(&s->spool, s->record, "failed", e->text, NULL, &ignore);
 		if (!s->talk.failed)
 			talk_fail(&s->talk, NULL, NULL, e->text, e->hint[0] ? e->hint : NULL, NULL);
