@@ -1,0 +1,134 @@
+#include "listen.h"
+#include <arpa/inet.h>
+#include <cx/buf.h>
+#include <cx/err.h>
+#include <cx/own.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Inode of the socket that listens on the port (of the address, or of all addresses) by /proc/net/tcp; 0: not seen. */
+static unsigned long
+holder_inode(struct in_addr addr, int port)
+{
+	CX_FCLOSE FILE *f = fopen("/proc/net/tcp", "re");
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned a, p, state;
+		unsigned long inode;
+
+		if (sscanf(line, " %*d: %8X:%4X %*8X:%*4X %2X %*s %*s %*s %*d %*d %lu", &a, &p, &state, &inode) != 4)
+			continue;
+		if (state == 0x0a && p == (unsigned)port && (a == 0 || a == addr.s_addr))
+			return inode;
+	}
+	return 0;
+}
+
+static int
+has_socket(const char *pid, unsigned long inode)
+{
+	CX_FREE char *dir = cx_fmt("/proc/%s/fd", pid), *want = cx_fmt("socket:[%lu]", inode);
+	DIR *d = opendir(dir);
+	int found = 0;
+
+	for (struct dirent *de = d ? readdir(d) : NULL; de && !found; de = readdir(d)) {
+		CX_FREE char *path = cx_fmt("%s/%s", dir, de->d_name);
+		char link[64];
+		ssize_t n = readlink(path, link, sizeof(link) - 1);
+
+		found = n > 0 && (size_t)n == strlen(want) && memcmp(link, want, (size_t)n) == 0;
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* "nginx (process 12)", or "another program"; owned by the caller. */
+static char *
+holder(struct in_addr addr, int port)
+{
+	unsigned long inode = holder_inode(addr, port);
+	DIR *d = inode ? opendir("/proc") : NULL;
+	char *who = NULL;
+
+	for (struct dirent *de = d ? readdir(d) : NULL; de && !who; de = readdir(d)) {
+		char comm[32] = "?";
+
+		if (de->d_name[0] < '1' || de->d_name[0] > '9' || !has_socket(de->d_name, inode))
+			continue;
+		CX_FREE char *path = cx_fmt("/proc/%s/comm", de->d_name);
+		CX_FCLOSE FILE *f = fopen(path, "re");
+		if (f && fgets(comm, sizeof(comm), f))
+			comm[strcspn(comm, "\n")] = '\0';
+		who = cx_fmt("%s (process %s)", comm, de->d_name);
+	}
+	if (d)
+		closedir(d);
+	return who ? who : cx_strdup("another program");
+}
+
+static int
+in_use(const char *address, struct in_addr addr, int port, struct cx_err *e)
+{
+	CX_FREE char *who = holder(addr, port);
+
+	(void)cx_err_set(e, CX_SYS, "%s:%d is taken by %s", address, port, who);
+	return cx_err_hint(e, "stop it, or use other ports (cx install local --https-port, --http-port)");
+}
+
+int
+listen_on(const char *address, int port, const char *device, struct cx_err *e)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
+	CX_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1;
+
+	if (fd < 0)
+		return cx_err_sys(e, "make a socket");
+	if (inet_pton(AF_INET, address, &sa.sin_addr) != 1)
+		return cx_err_set(e, CX_BAD, "\"%.60s\" is not an IPv4 address", address);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) < 0)
+		return cx_err_sys(e, "bind to %s", device);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return errno == EADDRINUSE ? in_use(address, sa.sin_addr, port, e) : cx_err_sys(e, "bind %s:%d", address, port);
+	if (listen(fd, 4096) < 0)
+		return errno == EADDRINUSE ? in_use(address, sa.sin_addr, port, e) : cx_err_sys(e, "listen on %s:%d", address, port);
+	return cx_steal_fd(&fd);
+}
+
+int
+listen_parse(const char *text, char address[46], int *port, struct cx_err *e)
+{
+	const char *colon = strrchr(text, ':');
+	char *end;
+	long n = colon ? strtol(colon + 1, &end, 10) : 0;
+
+	if (!colon || colon - text > 45 || n < 1 || n > 65535 || *end)
+		return cx_err_set(e, CX_BAD, "\"%.80s\" is not ADDRESS:PORT", text);
+	(void)snprintf(address, 46, "%.*s", (int)(colon - text), text);
+	*port = (int)n;
+	return 0;
+}
+
+int
+listen_pass(int sock, char what, int fd)
+{
+	union {
+		struct cmsghdr h;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} u = {0};
+	struct iovec iov = {&what, 1};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf, .msg_controllen = sizeof(u.buf)};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
+	return sendmsg(sock, &m, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}

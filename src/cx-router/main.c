@@ -1,0 +1,355 @@
+/*
+ * cx-router. The parent may: it binds, opens the log, starts cx-mint, watches
+ * for the bridge. The worker talks to the network: it runs as an unprivileged
+ * user and holds no authority's key.
+ */
+#include "listen.h"
+#include "router.h"
+#include <cx/err.h>
+#include <cx/own.h>
+#include <cx/proc.h>
+#include <cx/spool.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define LOG_MAX (10L << 20)
+#define LISTEN_MAX 16
+
+static const char usage[] = "usage: cx-router\n"
+			    "       cx-router --routes dir [--listen address:port --cert file] [--plain address:port]\n"
+			    "       [--http address:port] [--https-port port] [--log file]\n";
+
+struct bound {
+	int fd;
+	enum how how;
+};
+
+struct parent {
+	struct cx_spool spool; /* of a rack; path empty when alone */
+	const char *routes, *cert, *log_file, *bridge, *gateway;
+	struct bound bound[LISTEN_MAX];
+	size_t n;
+	int https_port, log, worker_sock, mint_sock;
+	pid_t worker;
+	unsigned bridge_index;
+	long uid, gid;
+};
+
+static volatile sig_atomic_t ended;
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	ended = 1;
+}
+
+static int
+bind_one(struct parent *p, const char *address, int port, enum how how, struct cx_err *e)
+{
+	int fd = p->n < LISTEN_MAX ? listen_on(address, port, NULL, e) : cx_err_set(e, CX_BAD, "more than %d listeners", LISTEN_MAX);
+
+	if (fd < 0)
+		return -1;
+	p->bound[p->n++] = (struct bound){fd, how};
+	return 0;
+}
+
+static int
+bind_text(struct parent *p, const char *text, enum how how, struct cx_err *e)
+{
+	char address[46];
+	int port;
+
+	if (listen_parse(text, address, &port, e) < 0)
+		return -1;
+	if (how == TLS)
+		p->https_port = port;
+	return bind_one(p, address, port, how, e);
+}
+
+static int
+open_log(struct parent *p, struct cx_err *e)
+{
+	p->log = -1;
+	if (p->log_file)
+		p->log = open(p->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	return p->log_file && p->log < 0 ? cx_err_sys(e, "open %s", p->log_file) : 0;
+}
+
+/* Everything from rack.json. */
+static int
+from_rack(struct parent *p, struct cx_err *e)
+{
+	const json_t *ports;
+	const char *address;
+
+	if (cx_spool_open(&p->spool, e) < 0)
+		return -1;
+	ports = json_object_get(p->spool.rack, "ports");
+	address = cx_json_strd(p->spool.rack, "address", "");
+	p->https_port = (int)cx_json_int(ports, "https", 443);
+	p->uid = (long)cx_json_int(p->spool.rack, "uid", 65534);
+	p->gid = (long)cx_json_int(p->spool.rack, "gid", 65534);
+	p->bridge = cx_json_str(p->spool.rack, "bridge");
+	p->gateway = cx_json_str(p->spool.rack, "gateway");
+	p->routes = cx_fmt("%s/routes", p->spool.path);
+	p->log_file = cx_fmt("%s/log/access.log", p->spool.path);
+	if (cx_spool_mkdir(p->spool.dir, "log", 0700, e) < 0)
+		return -1;
+	return bind_one(p, address, p->https_port, TLS, e) < 0 ? -1 : bind_one(p, address, (int)cx_json_int(ports, "http", 80), REDIRECT, e);
+}
+
+static int
+start_mint(struct parent *p, struct cx_err *e)
+{
+	const char *argv[] = {"cx-mint", "serve", NULL};
+	struct cx_child c = {.in = -1, .out = -1, .err = 2};
+	int sock[2];
+
+	p->mint_sock = -1;
+	if (!p->spool.rack)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0)
+		return cx_err_sys(e, "make a socket pair");
+	c.pass = sock[1];
+	if (cx_spawn(&c, argv, NULL, e) < 0)
+		return -1;
+	close(sock[1]);
+	(void)fcntl(sock[0], F_SETFL, O_NONBLOCK);
+	p->mint_sock = sock[0];
+	return 0;
+}
+
+static int
+drop(const struct parent *p, struct cx_err *e)
+{
+	gid_t gid = (gid_t)p->gid;
+	uid_t uid = (uid_t)p->uid;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return cx_err_sys(e, "give up new privileges");
+	if (geteuid() != 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return cx_err_sys(e, "become user %ld", p->uid);
+	/* Changing identity clears the death signal (prctl(2)). */
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	return setuid(0) == 0 ? cx_err_set(e, CX_SYS, "the privileges are still there") : 0;
+}
+
+static int
+watch_routes(struct router *r, struct cx_err *e)
+{
+	r->routes = (struct source){ROUTES, inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+	if (r->routes.fd < 0 || inotify_add_watch(r->routes.fd, r->routes_dir, IN_MOVED_TO | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR) < 0)
+		return cx_err_sys(e, "watch %s", r->routes_dir);
+	return 0;
+}
+
+static int
+worker(struct parent *p, int sock, struct cx_err *e)
+{
+	struct rlimit files = {65536, 65536};
+	struct router r = {.routes_dir = p->routes, .https_port = p->https_port, .log = log_open(p->log)};
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	r.epoll = epoll_create1(EPOLL_CLOEXEC);
+	r.mint = (struct source){MINT, p->mint_sock};
+	r.parent = (struct source){PARENT, sock};
+	r.now = worker_clock();
+	if (r.epoll < 0)
+		return cx_err_sys(e, "epoll");
+	if (tls_open(&r, p->cert, e) < 0 || drop(p, e) < 0 || watch_routes(&r, e) < 0)
+		return -1;
+	worker_watch(&r, &r.routes, EPOLLIN);
+	worker_watch(&r, &r.parent, EPOLLIN);
+	if (r.mint.fd >= 0)
+		worker_watch(&r, &r.mint, EPOLLIN);
+	for (size_t i = 0; i < p->n; i++)
+		worker_add_listener(&r, p->bound[i].fd, p->bound[i].how, 0, NULL);
+	cx_ready();
+	return worker_run(&r);
+}
+
+static int
+start_worker(struct parent *p, struct cx_err *e)
+{
+	int sock[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) < 0)
+		return cx_err_sys(e, "make a socket pair");
+	p->worker = fork();
+	if (p->worker < 0)
+		return cx_err_sys(e, "fork");
+	if (p->worker == 0) {
+		int st;
+
+		close(sock[0]);
+		st = worker(p, sock[1], e);
+		_exit(st < 0 ? cx_err_report(e, "cx-router") : st ? CX_SYS : 0);
+	}
+	close(sock[1]);
+	p->worker_sock = sock[0];
+	for (size_t i = 0; i < p->n; i++)
+		close(p->bound[i].fd);
+	if (p->mint_sock >= 0)
+		close(p->mint_sock);
+	(void)unsetenv("CX_READY_FD");
+	return 0;
+}
+
+/* The gateway's sockets, as soon as the bridge is there, and again when it was made anew. */
+static void
+follow_bridge(struct parent *p)
+{
+	unsigned index = p->bridge && p->gateway ? if_nametoindex(p->bridge) : 0;
+	static int complained;
+	int tls, http;
+	struct cx_err e;
+
+	if (index == 0 || index == p->bridge_index)
+		return;
+	tls = listen_on(p->gateway, 443, p->bridge, &e);
+	http = tls < 0 ? -1 : listen_on(p->gateway, 80, p->bridge, &e);
+	if (http >= 0 && listen_pass(p->worker_sock, 'g', tls) == 0 && listen_pass(p->worker_sock, 'G', http) == 0) {
+		p->bridge_index = index;
+		complained = 0;
+	} else if (!complained++) {
+		(void)cx_err_report(&e, "cx-router");
+	}
+	if (tls >= 0)
+		close(tls);
+	if (http >= 0)
+		close(http);
+}
+
+static void
+rotate_log(struct parent *p)
+{
+	CX_FREE char *old = NULL;
+	struct stat st;
+	struct cx_err e;
+
+	if (p->log < 0 || fstat(p->log, &st) < 0 || st.st_size < LOG_MAX)
+		return;
+	old = cx_fmt("%s.1", p->log_file);
+	(void)rename(p->log_file, old);
+	close(p->log);
+	if (open_log(p, &e) == 0)
+		(void)listen_pass(p->worker_sock, 'l', p->log);
+}
+
+static int
+watch_over(struct parent *p)
+{
+	struct timespec second = {.tv_sec = 1};
+	sigset_t chld;
+	int st, told = 0;
+
+	(void)sigemptyset(&chld);
+	(void)sigaddset(&chld, SIGCHLD);
+	(void)sigaddset(&chld, SIGTERM);
+	(void)sigaddset(&chld, SIGINT);
+	for (;;) {
+		pid_t pid;
+
+		follow_bridge(p);
+		rotate_log(p);
+		if (!ended && sigtimedwait(&chld, NULL, &second) == SIGTERM)
+			ended = 1;
+		if (ended && !told++)
+			(void)kill(p->worker, SIGTERM);
+		while ((pid = waitpid(-1, &st, ended ? 0 : WNOHANG)) > 0)
+			if (pid == p->worker)
+				return WIFSIGNALED(st) ? CX_SYS : WEXITSTATUS(st);
+		if (pid < 0 && errno == ECHILD)
+			return CX_SYS;
+	}
+}
+
+static int
+run(struct parent *p, struct cx_err *e)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+	sigset_t block;
+
+	if (open_log(p, e) < 0 || start_mint(p, e) < 0 || start_worker(p, e) < 0)
+		return -1;
+	(void)sigemptyset(&block);
+	(void)sigaddset(&block, SIGCHLD);
+	(void)sigaddset(&block, SIGTERM);
+	(void)sigaddset(&block, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &block, NULL);
+	(void)sigaction(SIGTERM, &sa, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return watch_over(p);
+}
+
+static int
+option(struct parent *p, int o, struct cx_err *e)
+{
+	switch (o) {
+	case 'r':
+		p->routes = optarg;
+		return 0;
+	case 'c':
+		p->cert = optarg;
+		return 0;
+	case 'g':
+		p->log_file = optarg;
+		return 0;
+	case 's':
+		p->https_port = atoi(optarg);
+		return 0;
+	case 'l':
+		return bind_text(p, optarg, TLS, e);
+	case 'p':
+		return bind_text(p, optarg, PLAIN, e);
+	case 't':
+		return bind_text(p, optarg, REDIRECT, e);
+	default:
+		(void)fputs(usage, o == 'h' ? stdout : stderr);
+		exit(o == 'h' ? 0 : CX_BAD);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option longs[] = {{"routes", required_argument, NULL, 'r'}, {"listen", required_argument, NULL, 'l'},
+		{"cert", required_argument, NULL, 'c'}, {"plain", required_argument, NULL, 'p'}, {"http", required_argument, NULL, 't'},
+		{"https-port", required_argument, NULL, 's'}, {"log", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
+	struct parent p = {.https_port = 443, .uid = 65534, .gid = 65534};
+	struct cx_err e;
+	int st;
+
+	if (cx_globals(&argc, argv, 0, &e) < 0)
+		return cx_err_report(&e, "cx-router");
+	for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
+		if (option(&p, o, &e) < 0)
+			return cx_err_report(&e, "cx-router");
+	if (optind != argc || (p.n && !p.routes) || (p.routes && !p.n)) {
+		(void)fputs(usage, stderr);
+		return CX_BAD;
+	}
+	if (!p.routes && from_rack(&p, &e) < 0)
+		return cx_err_report(&e, "cx-router");
+	st = run(&p, &e);
+	return st < 0 ? cx_err_report(&e, "cx-router") : st;
+}

@@ -1,0 +1,309 @@
+/* The worker's loop. */
+#include "router.h"
+#include <arpa/inet.h>
+#include <cx/err.h>
+#include <cx/own.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define EVENTS 256
+#define ACCEPTS 64 /* in one turn, so that a flood of new connections does not starve the others */
+#define STOP_SECONDS 10
+
+static volatile sig_atomic_t ended;
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	ended = 1;
+}
+
+double
+worker_clock(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+void
+worker_watch(struct router *r, struct source *s, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = s};
+
+	/* A kept connection changes hands: the descriptor is known already, its owner is new. */
+	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, s->fd, &ev) < 0 &&
+		(errno != EEXIST || epoll_ctl(r->epoll, EPOLL_CTL_MOD, s->fd, &ev) < 0))
+		(void)fprintf(stderr, "cx-router: epoll: %s\n", strerror(errno));
+}
+
+void
+worker_free_later(struct router *r, void *p)
+{
+	if (r->garbage_n == r->garbage_cap) {
+		r->garbage_cap = r->garbage_cap ? r->garbage_cap * 2 : 64;
+		r->garbage = realloc(r->garbage, r->garbage_cap * sizeof(*r->garbage));
+		if (!r->garbage)
+			abort();
+	}
+	r->garbage[r->garbage_n++] = p;
+}
+
+void
+worker_add_listener(struct router *r, int fd, enum how how, int group, const struct tcp_route *tcp)
+{
+	struct listener *l = cx_alloc(sizeof(*l));
+
+	l->src = (struct source){LISTENER, fd};
+	l->how = how;
+	l->group = group;
+	if (tcp) {
+		l->tcp = *tcp;
+		l->tcp.service->refs++;
+	}
+	l->seen = 1;
+	l->next = r->listeners;
+	r->listeners = l;
+	worker_watch(r, &l->src, EPOLLIN);
+}
+
+static void
+drop_listeners(struct router *r, int group, int all)
+{
+	for (struct listener **p = &r->listeners; *p;) {
+		struct listener *l = *p;
+
+		if (!all && (l->group != group || l->seen)) {
+			l->seen = group == l->group ? 0 : l->seen;
+			p = &l->next;
+			continue;
+		}
+		*p = l->next;
+		close(l->src.fd);
+		l->src.fd = -1;
+		service_unref(l->tcp.service);
+		l->tcp.service = NULL;
+		worker_free_later(r, l);
+	}
+}
+
+static int
+bind_tcp(const struct tcp_route *t)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(t->port)};
+	CX_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1;
+
+	/* Only loopback: whatever a route file says, nothing of a rack can be reached from outside. */
+	if (fd < 0 || inet_pton(AF_INET, t->address, &sa.sin_addr) != 1 || ntohl(sa.sin_addr.s_addr) >> 24 != 127)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 512) < 0) {
+		(void)fprintf(stderr, "cx-router: %s:%u: %s\n", t->address, t->port, strerror(errno));
+		return -1;
+	}
+	return cx_steal_fd(&fd);
+}
+
+/* Resources listen on addresses of their own: those of the table, no more and no less. */
+static void
+sync_tcp(struct router *r)
+{
+	const struct tcp_route *t;
+	size_t n = table_tcp(r->table, &t);
+
+	for (size_t i = 0; i < n; i++) {
+		struct listener *l = r->listeners;
+		int fd;
+
+		while (l && (l->how != TCP || l->tcp.port != t[i].port || strcmp(l->tcp.address, t[i].address) != 0))
+			l = l->next;
+		if (l) {
+			t[i].service->refs++;
+			service_unref(l->tcp.service);
+			l->tcp.service = t[i].service;
+			l->seen = 1;
+			continue;
+		}
+		fd = bind_tcp(&t[i]);
+		if (fd >= 0)
+			worker_add_listener(r, fd, TCP, 2, &t[i]);
+	}
+	drop_listeners(r, 2, 0);
+}
+
+static void
+reload(struct router *r)
+{
+	struct table *fresh = table_load(r->routes_dir, r->table);
+
+	table_free(r->table);
+	r->table = fresh;
+	sync_tcp(r);
+}
+
+static void
+routes_changed(struct router *r)
+{
+	char buf[8192];
+
+	/* Whatever it says, an overflow too: read all again. */
+	while (read(r->routes.fd, buf, sizeof(buf)) > 0)
+		;
+	reload(r);
+}
+
+/* The parent sends descriptors, each with a byte: g gateway https, G gateway http, l access log. */
+static void
+from_parent(struct router *r)
+{
+	char what;
+	union {
+		struct cmsghdr h;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} u;
+	struct iovec iov = {&what, 1};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf, .msg_controllen = sizeof(u.buf)};
+	ssize_t n = recvmsg(r->parent.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *h = n == 1 ? CMSG_FIRSTHDR(&m) : NULL;
+	int fd;
+
+	if (n == 0)
+		ended = 1; /* the parent is gone */
+	if (!h || h->cmsg_type != SCM_RIGHTS)
+		return;
+	memcpy(&fd, CMSG_DATA(h), sizeof(fd));
+	if (what == 'l') {
+		log_replace(r, fd);
+		return;
+	}
+	if (what == 'g') /* the first of a new pair: the bridge was made again */
+		for (int i = 0; i < 2; i++)
+			drop_listeners(r, 1, 0);
+	worker_add_listener(r, fd, what == 'g' ? TLS : REDIRECT, 1, NULL);
+}
+
+static void
+accept_some(struct router *r, struct listener *l)
+{
+	for (int i = 0; i < ACCEPTS; i++) {
+		struct sockaddr_in peer;
+		socklen_t len = sizeof(peer);
+		int fd = accept4(l->src.fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		if (r->n >= CONNS_MAX) {
+			close(fd);
+			continue;
+		}
+		conn_accept(r, l, fd, &peer);
+	}
+}
+
+static void
+handle(struct router *r, struct source *s, uint32_t ev)
+{
+	struct conn *c;
+
+	switch (s->kind) {
+	case LISTENER:
+		if (s->fd >= 0)
+			accept_some(r, (struct listener *)(void *)s);
+		return;
+	case IDLE:
+		idle_close(r, (struct idle *)(void *)s);
+		return;
+	case MINT:
+		tls_mint_ready(r);
+		return;
+	case ROUTES:
+		routes_changed(r);
+		return;
+	case PARENT:
+		from_parent(r);
+		return;
+	case CLIENT:
+		c = (struct conn *)(void *)((char *)s - offsetof(struct conn, client));
+		if (ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			c->c_in = 1;
+		if (ev & (EPOLLOUT | EPOLLERR | EPOLLHUP))
+			c->c_out = 1;
+		break;
+	default:
+		c = (struct conn *)(void *)((char *)s - offsetof(struct conn, backend));
+		if (ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			c->b_in = 1;
+		if (ev & (EPOLLOUT | EPOLLERR | EPOLLHUP))
+			c->b_out = 1;
+	}
+	if (c->phase != DEAD)
+		conn_run(c);
+}
+
+/* Once a second: what has waited too long, buffers to the log. */
+static void
+every_second(struct router *r)
+{
+	for (struct conn *c = r->conns, *next; c; c = next) {
+		next = c->next;
+		if (r->now > c->deadline || (r->stopping && c->phase == HEAD && c->in.n == 0))
+			conn_timeout(c);
+	}
+	idle_sweep(r);
+	log_flush(r);
+}
+
+static void
+bury(struct router *r)
+{
+	while (r->grave) {
+		struct conn *c = r->grave;
+
+		r->grave = c->next;
+		conn_free(c);
+	}
+	while (r->garbage_n)
+		free(r->garbage[--r->garbage_n]);
+}
+
+int
+worker_run(struct router *r)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+	double tick = 0, stop_at = 0;
+	struct epoll_event ev[EVENTS];
+
+	(void)sigaction(SIGTERM, &sa, NULL);
+	(void)sigaction(SIGINT, &sa, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	reload(r);
+	for (;;) {
+		int n = epoll_wait(r->epoll, ev, EVENTS, r->n || r->stopping ? 250 : 1000);
+
+		r->now = worker_clock();
+		for (int i = 0; i < n; i++)
+			handle(r, ev[i].data.ptr, ev[i].events);
+		if (ended && !r->stopping) {
+			r->stopping = 1;
+			stop_at = r->now + STOP_SECONDS;
+			drop_listeners(r, 0, 1);
+		}
+		if (r->now - tick >= 1 || r->stopping) {
+			tick = r->now;
+			every_second(r);
+		}
+		bury(r);
+		if (r->stopping == 2 || (r->stopping && (r->n == 0 || r->now > stop_at)))
+			break;
+	}
+	log_flush(r);
+	return r->stopping == 2;
+}
