@@ -1,5 +1,7 @@
 #include "diag.h"
 #include "node.h"
+#include <cx/json.h>
+#include <cx/own.h>
 #include <cx/proc.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,18 +9,38 @@
 #include <string.h>
 #include <unistd.h>
 
+/* An anchor that is merged in many places is wrong once. */
+static int
+known(const struct diags *d, unsigned line, unsigned column, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (unsigned i = 0; line && i < d->n && i < DIAG_MAX; i++) {
+		const struct cx_err *e = &d->list[i].e;
+		size_t len = strlen(e->text);
+
+		if (e->line == line && e->column == column && len >= n && strcmp(e->text + len - n, text) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 static void
 add(struct diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt, va_list ap)
 {
 	struct diag *g = &d->list[d->n < DIAG_MAX ? d->n : DIAG_MAX - 1];
 	char text[1024];
 
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	d->dropped = known(d, line, column, text);
+	if (d->dropped)
+		return;
 	d->errors += !warning;
 	d->warnings += warning;
 	if (d->n++ >= DIAG_MAX)
 		return;
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	(void)cx_err_set(&g->e, CX_BAD, "%s%.300s%s%s", warning ? "warning: " : "", path, *path ? ": " : "", text);
+	(void)cx_err_set(&g->e, CX_BAD, "%s%.300s%s%s", warning && !cx_json_wanted() ? "warning: " : "", path,
+		*path ? ": " : "", text);
 	(void)cx_err_at(&g->e, d->file, line, column);
 	g->warning = warning;
 }
@@ -48,7 +70,7 @@ diag_hint(struct diags *d, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (d->n == 0 || d->n > DIAG_MAX)
+	if (d->n == 0 || d->n > DIAG_MAX || d->dropped)
 		return;
 	va_start(ap, fmt);
 	(void)vsnprintf(d->list[d->n - 1].e.hint, sizeof(d->list[0].e.hint), fmt, ap);
@@ -85,6 +107,16 @@ show_source(const char *text, size_t n, unsigned line, unsigned column)
 	(void)fprintf(stderr, "\n        | %*s^\n", (int)(column ? column - 1 : 0), "");
 }
 
+static void
+warn_json(const struct cx_err *e)
+{
+	CX_JSON json_t *j = json_pack("{s:i,s:{s:s,s:s,s:i,s:i}}", "v", 1, "warning", "text", e->text, "file", e->file,
+		"line", (int)e->line, "column", (int)e->column);
+	CX_FREE char *text = cx_json_text(j);
+
+	(void)fprintf(stderr, "%s\n", text);
+}
+
 int
 diag_report(struct diags *d, const char *text, size_t n, int strict)
 {
@@ -95,7 +127,12 @@ diag_report(struct diags *d, const char *text, size_t n, int strict)
 	for (unsigned i = 0; i < kept; i++) {
 		struct cx_err *e = &d->list[i].e;
 
-		(void)cx_err_report(e, "cx-manifest");
+		if (d->quiet && d->list[i].warning)
+			continue;
+		if (d->list[i].warning && cx_json_wanted())
+			warn_json(e);
+		else
+			(void)cx_err_report(e, "cx-manifest");
 		if (source && e->line)
 			show_source(text, n, e->line, e->column);
 	}

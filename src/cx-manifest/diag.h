@@ -20,6 +20,8 @@ struct diags {
 	const char *file;
 	struct diag list[DIAG_MAX];
 	unsigned n, errors, warnings;
+	int quiet; /* warnings are counted, not printed */
+	int dropped; /* the last one was there already: its hint goes too */
 };
 
 /* An error at a place (line 0: none). `path` such as "services.web.port", or "". */

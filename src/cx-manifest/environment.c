@@ -5,22 +5,28 @@
 #include <cx/own.h>
 #include <string.h>
 
+/* Each entry is looked for among the others: cheap while they are few. */
+#define LIST_MAX 1000
+
 static int
 name_valid(const char *s, size_t n)
 {
 	static const char head[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
 
-	return n > 0 && n < 256 && strchr(head, s[0]) && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789") >= n;
+	return n > 0 && n < 256 && strchr(head, s[0]) &&
+	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789") >= n;
 }
 
 static void
-put(struct manifest *m, const struct node *at, const char *path, const char *name, size_t n, const char *value, json_t *out)
+put(struct manifest *m, const struct node *at, const char *path, const char *name, size_t n, const char *value,
+	json_t *out)
 {
 	size_t i;
 	json_t *old;
 
 	if (!(n == 1 && *name == '*' && !value) && !name_valid(name, n)) {
-		diag_add(m->d, at->line, at->column, path, "\"%.*s\" is not the name of a variable", (int)(n > 60 ? 60 : n), name);
+		diag_add(m->d, at->line, at->column, path, "\"%.*s\" is not the name of a variable",
+			(int)(n > 60 ? 60 : n), name);
 		diag_hint(m->d, "NAME (required), NAME=default, or \"*\" for all of the app's environment");
 		return;
 	}
@@ -33,6 +39,11 @@ put(struct manifest *m, const struct node *at, const char *path, const char *nam
 			break;
 		}
 	}
+	if (json_array_size(out) >= LIST_MAX) {
+		diag_add(m->d, at->line, at->column, path, "more than %d variables", LIST_MAX);
+		m->full = 1;
+		return;
+	}
 	(void)json_array_append_new(out, json_pack("{s:s%,s:s?}", "name", name, n, "default", value));
 }
 
@@ -42,7 +53,7 @@ read_entry(struct manifest *m, const struct node *v, const char *path, json_t *o
 	const char *text;
 	size_t n;
 
-	if (!key_text(m, v, path, &text))
+	if (!key_visit(m, v) || !key_text(m, v, path, &text))
 		return;
 	n = strcspn(text, "=");
 	put(m, v, path, text, n, text[n] ? text + n + 1 : NULL, out);
@@ -65,7 +76,7 @@ environment_read(struct manifest *m, const struct node *v, const char *path, jso
 		else
 			environment_read(m, v->items[i], path, out);
 	}
-	for (size_t i = 0; v->kind == MAP && i < v->n; i++) {
+	for (size_t i = 0; v->kind == MAP && i < v->n && !m->full; i++) {
 		const struct node *k = v->pairs[i].key, *w = v->pairs[i].value;
 		const char *text = NULL;
 

@@ -1,17 +1,17 @@
 #include "expand.h"
 #include "diag.h"
 #include "node.h"
+#include <ctype.h>
 #include <cx/buf.h>
 #include <cx/own.h>
-#include <ctype.h>
 #include <string.h>
 
 #define VALUE_MAX ((size_t)1 << 20)
 
 struct ref {
 	const char *name, *op_text; /* op: ":-" or ":?" */
-	size_t name_n, op_n, n;     /* n: bytes of the whole reference */
-	char op;                    /* 0, '-', '?' */
+	size_t name_n, op_n, n; /* n: bytes of the whole reference */
+	char op; /* 0, '-', '?' */
 };
 
 /* A reference at p ("${..."): 1; none: 0; -1 when it is broken. */
@@ -38,7 +38,8 @@ read_ref(const char *p, struct ref *r)
 	r->op = p[1];
 	r->op_text = p + 2;
 	r->op_n = (size_t)(end - r->op_text);
-	return 1;
+	/* ${A:-${B}} would end at the first brace: refused, not misread. */
+	return memmem(r->op_text, r->op_n, "${", 2) ? -1 : 1;
 }
 
 int
@@ -83,6 +84,31 @@ put_ref(struct cx_buf *out, const struct node *n, const struct ref *r, const jso
 }
 
 static void
+broken(const struct node *n, const char *p, struct diags *d)
+{
+	diag_add(d, n->line, n->column, "", "\"%.40s\" is not a variable", p);
+	diag_hint(d, "write ${NAME}, ${NAME:-default} or ${NAME:?message}; $${ is a literal ${");
+}
+
+void
+expand_check(const struct tree *t, struct diags *d)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct node *n = t->all[i];
+		struct ref r;
+
+		for (const char *p = n->kind == SCALAR ? strstr(n->value, "${") : NULL; p; p = strstr(p + 2, "${")) {
+			int escaped = p > n->value && p[-1] == '$';
+
+			if (!escaped && read_ref(p, &r) < 0) {
+				broken(n, p, d);
+				break;
+			}
+		}
+	}
+}
+
+static void
 expand_node(struct node *n, const json_t *env, struct diags *d)
 {
 	CX_BUF struct cx_buf out = {0};
@@ -102,8 +128,7 @@ expand_node(struct node *n, const json_t *env, struct diags *d)
 		}
 		rc = read_ref(p, &r);
 		if (rc < 0) {
-			diag_add(d, n->line, n->column, "", "\"%.40s\" is not a variable", p);
-			diag_hint(d, "write ${NAME}, ${NAME:-default} or ${NAME:?message}; $${ is a literal ${");
+			broken(n, p, d);
 			return;
 		}
 		if (rc > 0)

@@ -72,7 +72,7 @@ key_read_map(struct manifest *m, const struct node *n, const char *path, const s
 		if (!row->name)
 			unknown(m, k, path, rows);
 		else if (!row->read)
-			diag_warn(m->d, k, full, "is not honoured by a Local Rack yet");
+			diag_warn(m->d, k, full, "not honoured yet by this version");
 		else if (key_visit(m, v))
 			row->read(m, v, full, out, row->name);
 	}
@@ -91,7 +91,8 @@ int
 key_text(struct manifest *m, const struct node *v, const char *path, const char **text)
 {
 	if (v->kind != SCALAR) {
-		diag_add(m->d, v->line, v->column, path, "this must be a text, not a %s", v->kind == SEQ ? "list" : "map");
+		diag_add(m->d, v->line, v->column, path, "this must be a text, not a %s",
+			v->kind == SEQ ? "list" : "map");
 		return 0;
 	}
 	if (node_null(v)) {

@@ -13,8 +13,8 @@ struct node;
 
 struct manifest {
 	struct diags *d;
-	int literal;      /* variables are not expanded: a value that holds one is kept as text */
-	size_t visits;    /* nodes read, bounded: an alias bomb is refused */
+	int literal; /* variables are not expanded: a value that holds one is kept as text */
+	size_t visits; /* nodes read, bounded: an alias bomb is refused */
 	int full;
 	const json_t *resources; /* names that services may use */
 	const json_t *environment; /* app-wide entries */

@@ -87,7 +87,9 @@ read_text(const char *file, struct cx_buf *b, struct cx_err *e)
 
 		(void)cx_err_sys(e, "open %s", file);
 		e->cls = CX_BAD;
-		return missing ? cx_err_hint(e, "run it in the folder of the app, or name the file (cx -C DIR does both)") : -1;
+		return missing ? cx_err_hint(
+					 e, "run it in the folder of the app, or name the file (cx -C DIR does both)")
+			       : -1;
 	}
 	if (cx_buf_read(b, fd, DOC_MAX, file, e) < 0)
 		return -1;
@@ -143,10 +145,14 @@ process(const struct options *o, const char *file, const char *text, const json_
 	if (tree_parse(&t, text, strlen(text), d) == 0) {
 		if (env)
 			expand_tree(&t, env, d);
+		else
+			expand_check(&t, d);
 		m = manifest_make(&t, !env, d);
 		if (o->release && !d->errors)
 			manifest_env(m, env, d);
 	}
+	if (o->release && !o->strict)
+		d->quiet = 1; /* they were said when the app was built */
 	st = diag_report(d, text, strlen(text), o->strict);
 	tree_free(&t);
 	free(d);
@@ -198,8 +204,8 @@ static int
 parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {{"strict", no_argument, NULL, 's'}, {"expand", no_argument, NULL, 'e'},
-		{"env-file", required_argument, NULL, 'f'}, {"release", no_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+		{"env-file", required_argument, NULL, 'f'}, {"release", no_argument, NULL, 'r'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
 	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
 		if (c == 's')

@@ -86,8 +86,8 @@ read_resources(struct manifest *m, const struct node *v, const char *path, json_
 		diag_add(m->d, v->line, v->column, path, "this must be a map of names");
 	for (size_t i = 0; v->kind == MAP && i < v->n; i++)
 		if (check_name(m, v->pairs[i].key, "resource") && key_visit(m, v->pairs[i].value))
-			(void)json_object_set_new(
-				all, v->pairs[i].key->value, read_resource(m, v->pairs[i].value, v->pairs[i].key->value));
+			(void)json_object_set_new(all, v->pairs[i].key->value,
+				read_resource(m, v->pairs[i].value, v->pairs[i].key->value));
 }
 
 static void
@@ -99,8 +99,8 @@ read_services(struct manifest *m, const struct node *v, const char *path, json_t
 		diag_add(m->d, v->line, v->column, path, "this must be a map of names");
 	for (size_t i = 0; v->kind == MAP && i < v->n && !m->full; i++)
 		if (check_name(m, v->pairs[i].key, "service") && key_visit(m, v->pairs[i].value))
-			(void)json_object_set_new(
-				all, v->pairs[i].key->value, service_read(m, v->pairs[i].value, v->pairs[i].key->value));
+			(void)json_object_set_new(all, v->pairs[i].key->value,
+				service_read(m, v->pairs[i].value, v->pairs[i].key->value));
 }
 
 /* What services refer to is read before them, wherever it stands in the file: see manifest_make. */
@@ -110,10 +110,10 @@ read_before(struct manifest *m, const struct node *v, const char *path, json_t *
 	(void)m, (void)v, (void)path, (void)out, (void)name;
 }
 
-static const struct key top_rows[] = {{"services", read_services}, {"resources", read_before}, {"environment", read_before},
-	{"keys", NULL}, {"queues", NULL}, {"tables", NULL}, {"caches", NULL}, {"timers", NULL}, {"balancers", NULL},
-	{"workflows", NULL}, {"labels", NULL}, {"params", NULL}, {"appSettings", NULL}, {"budget", NULL}, {"configs", NULL},
-	{NULL, NULL}};
+static const struct key top_rows[] = {{"services", read_services}, {"resources", read_before},
+	{"environment", read_before}, {"keys", NULL}, {"queues", NULL}, {"tables", NULL}, {"caches", NULL},
+	{"timers", NULL}, {"balancers", NULL}, {"workflows", NULL}, {"labels", NULL}, {"params", NULL},
+	{"appSettings", NULL}, {"budget", NULL}, {"configs", NULL}, {NULL, NULL}};
 
 json_t *
 manifest_make(const struct tree *t, int literal, struct diags *d)

@@ -1,4 +1,5 @@
-/* The normalised manifest: from a tree of nodes to JSON with defaults filled in. convox.yml(5) says what each key means. */
+/* The normalised manifest: from a tree of nodes to JSON with defaults filled in. convox.yml(5) says what each key
+ * means. */
 #ifndef MANIFEST_H
 #define MANIFEST_H
 

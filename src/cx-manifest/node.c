@@ -16,6 +16,7 @@ struct builder {
 	yaml_parser_t parser;
 	struct anchor *anchors;
 	size_t n, cap;
+	size_t work;
 	int dead; /* an error that ends parsing was reported */
 };
 
@@ -67,13 +68,23 @@ set_anchor(struct builder *b, const yaml_char_t *name, struct node *n)
 	b->anchors[b->n++] = (struct anchor){cx_strdup((const char *)name), n};
 }
 
+/* Counts comparisons, so that a hostile file costs a bounded time. */
+static int
+afford(struct builder *b, const yaml_mark_t *m, size_t n)
+{
+	b->work += n;
+	if (b->work > WORK_MAX)
+		stop(b, m, "the file has too many aliases, merges or keys");
+	return !b->dead;
+}
+
 static struct node *
 find_anchor(struct builder *b, const yaml_event_t *ev)
 {
 	const char *name = (const char *)ev->data.alias.anchor;
 
 	/* The latest of a name counts (YAML 1.2.2, 7.1). */
-	for (size_t i = b->n; i-- > 0;)
+	for (size_t i = b->n; i-- > 0 && afford(b, &ev->start_mark, 1);)
 		if (strcmp(b->anchors[i].name, name) == 0)
 			return b->anchors[i].node;
 	stop(b, &ev->start_mark, "an alias names no anchor before it");
@@ -106,6 +117,8 @@ add_pair(struct node *map, struct node *key, struct node *value, int merged)
 static void
 merge(struct builder *b, struct node *map, const struct node *key, const struct node *from)
 {
+	yaml_mark_t m = {.line = key->line - 1, .column = key->column - 1};
+
 	if (from->kind == SEQ) {
 		for (size_t i = 0; i < from->n; i++)
 			merge(b, map, key, from->items[i]);
@@ -115,12 +128,7 @@ merge(struct builder *b, struct node *map, const struct node *key, const struct 
 		diag_add(b->d, key->line, key->column, "<<", "only maps can be merged");
 		return;
 	}
-	if (b->t->n + map->n + from->n > NODE_MAX) {
-		b->dead = 1;
-		diag_add(b->d, key->line, key->column, "<<", "the merged file has too many values");
-		return;
-	}
-	for (size_t i = 0; i < from->n && !b->dead; i++)
+	for (size_t i = 0; i < from->n && afford(b, &m, map->n + 1); i++)
 		if (from->pairs[i].key->kind == SCALAR && !node_get(map, from->pairs[i].key->value))
 			add_pair(map, from->pairs[i].key, from->pairs[i].value, 1);
 }
@@ -129,7 +137,7 @@ merge(struct builder *b, struct node *map, const struct node *key, const struct 
 static void
 merge_keys(struct builder *b, struct node *map)
 {
-	struct pair merges[16];
+	struct pair merges[16]; /* duplicates were reported already */
 	size_t n = 0, out = 0;
 
 	for (size_t i = 0; i < map->n; i++) {
@@ -145,39 +153,47 @@ merge_keys(struct builder *b, struct node *map)
 		merge(b, map, merges[i].key, merges[i].value);
 }
 
+static size_t
+hash(const char *p)
+{
+	size_t h = 5381;
+
+	for (; *p; p++)
+		h = h * 33 + (unsigned char)*p;
+	return h;
+}
+
+static void
+check_key(struct builder *b, const struct node *k, const struct node **seen, size_t mask)
+{
+	yaml_mark_t m = {.line = k->line - 1, .column = k->column - 1};
+	size_t h;
+
+	if (k->kind != SCALAR) {
+		diag_add(b->d, k->line, k->column, "", "a key must be a word, not a list or map");
+		return;
+	}
+	for (h = hash(k->value) & mask; seen[h] && strcmp(seen[h]->value, k->value) != 0; h = (h + 1) & mask)
+		if (!afford(b, &m, 1))
+			return;
+	if (seen[h]) {
+		diag_add(b->d, k->line, k->column, "", "the key \"%.80s\" stands twice in one map", k->value);
+		diag_hint(b->d, "its first place is line %u", seen[h]->line);
+	}
+	seen[h] = k;
+}
+
 static void
 check_duplicates(struct builder *b, const struct node *map)
 {
-	const struct node *k;
-
-	/* Linear maps only: a big map is checked by its neighbours in sorted order. */
-	if (map->n < 2)
-		return;
+	CX_FREE const struct node **seen = NULL;
 	size_t size = 4;
 
 	while (size < map->n * 2)
 		size *= 2;
-	const struct node **seen = cx_alloc(size * sizeof(*seen));
-
-	for (size_t i = 0; i < map->n; i++) {
-		size_t h = 5381;
-
-		k = map->pairs[i].key;
-		if (k->kind != SCALAR) {
-			diag_add(b->d, k->line, k->column, "", "a key must be a word, not a list or map");
-			continue;
-		}
-		for (const char *p = k->value; *p; p++)
-			h = h * 33 + (unsigned char)*p;
-		for (h &= size - 1; seen[h] && strcmp(seen[h]->value, k->value) != 0; h = (h + 1) & (size - 1))
-			;
-		if (seen[h] && strcmp(k->value, "<<") != 0) {
-			diag_add(b->d, k->line, k->column, "", "the key \"%.80s\" stands twice in one map", k->value);
-			diag_hint(b->d, "its first place is line %u", seen[h]->line);
-		}
-		seen[h] = k;
-	}
-	free(seen);
+	seen = cx_alloc(size * sizeof(*seen));
+	for (size_t i = 0; i < map->n && !b->dead; i++)
+		check_key(b, map->pairs[i].key, seen, size - 1);
 }
 
 static int
@@ -195,6 +211,10 @@ next(struct builder *b, yaml_event_t *ev)
 		return -1;
 	}
 	stop(b, &m, p->problem ? p->problem : "this is not YAML");
+	if (p->problem && strstr(p->problem, "cannot start any token")) {
+		diag_hint(b->d, "indent with blanks, not tabs, and quote a value that begins with @ ` or %%");
+		return -1;
+	}
 	if (p->context)
 		diag_hint(b->d, "%s that begins at line %zu, column %zu", p->context, p->context_mark.line + 1,
 			p->context_mark.column + 1);
@@ -232,6 +252,21 @@ build_scalar(struct builder *b, const yaml_event_t *ev)
 	return n;
 }
 
+static void
+add_item(struct node *seq, struct node *item)
+{
+	seq->items = grow(seq->items, seq->n, &seq->cap, sizeof(struct node *));
+	seq->items[seq->n++] = item;
+}
+
+/* An alias brings its levels along: without this, a chain of them is as deep as the file is long. */
+static void
+rise(struct node *n, const struct node *child)
+{
+	if (child && child->height >= n->height)
+		n->height = child->height + 1;
+}
+
 /* The children of a collection up to its end event. */
 static struct node *
 build_collection(struct builder *b, const yaml_event_t *ev, int depth)
@@ -259,10 +294,12 @@ build_collection(struct builder *b, const yaml_event_t *ev, int depth)
 			return NULL;
 		if (map)
 			add_pair(n, c, v, 0);
-		else {
-			n->items = grow(n->items, n->n, &n->cap, sizeof(struct node *));
-			n->items[n->n++] = c;
-		}
+		else
+			add_item(n, c);
+		rise(n, c);
+		rise(n, v);
+		if ((unsigned)depth + n->height > DEPTH_MAX)
+			stop(b, &ev->start_mark, "the file is nested too deeply");
 	}
 	/* An anchor counts from the end of its node: an alias inside itself finds none. */
 	set_anchor(b, map ? ev->data.mapping_start.anchor : ev->data.sequence_start.anchor, n);
@@ -333,6 +370,7 @@ tree_parse(struct tree *t, const char *text, size_t n, struct diags *d)
 	}
 	if (!yaml_parser_initialize(&b.parser))
 		abort();
+	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&b.parser, (const unsigned char *)text, n);
 	build_stream(&b);
 	yaml_parser_delete(&b.parser);

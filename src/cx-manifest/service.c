@@ -98,8 +98,8 @@ read_args(struct manifest *m, const struct node *v, const char *path, json_t *ou
 static void
 read_build(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
 {
-	static const struct key rows[] = {
-		{"path", read_inside}, {"manifest", read_inside}, {"args", read_args}, {"target", read_text}, {NULL, NULL}};
+	static const struct key rows[] = {{"path", read_inside}, {"manifest", read_inside}, {"args", read_args},
+		{"target", read_text}, {NULL, NULL}};
 	json_t *b = json_pack("{s:s,s:s,s:{},s:n}", "path", ".", "manifest", "Dockerfile", "args", "target");
 
 	(void)json_object_set_new(out, name, b);
@@ -150,8 +150,8 @@ read_health_path(struct manifest *m, const struct node *v, const char *path, jso
 static void
 read_health(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
 {
-	static const struct key rows[] = {{"path", read_health_path}, {"interval", read_period}, {"timeout", read_period},
-		{"grace", read_seconds}, {"disable", read_bool}, {NULL, NULL}};
+	static const struct key rows[] = {{"path", read_health_path}, {"interval", read_period},
+		{"timeout", read_period}, {"grace", read_seconds}, {"disable", read_bool}, {NULL, NULL}};
 	json_t *h = json_pack("{s:s,s:i}", "path", "/", "interval", 5);
 	long long interval;
 
@@ -317,8 +317,9 @@ read_cpu(struct manifest *m, const struct node *v, const char *path, json_t *out
 static void
 read_scale(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
 {
-	static const struct key rows[] = {{"count", read_count}, {"memory", read_memory}, {"cpu", read_cpu}, {"targets", NULL},
-		{"cooldown", NULL}, {"gpu", NULL}, {"min", NULL}, {"max", NULL}, {"limit", NULL}, {"autoscale", NULL}, {NULL, NULL}};
+	static const struct key rows[] = {{"count", read_count}, {"memory", read_memory}, {"cpu", read_cpu},
+		{"targets", NULL}, {"cooldown", NULL}, {"gpu", NULL}, {"min", NULL}, {"max", NULL}, {"limit", NULL},
+		{"autoscale", NULL}, {NULL, NULL}};
 	json_t *s = json_object_get(out, name);
 
 	if (v->kind == SCALAR && !node_null(v))
@@ -380,18 +381,21 @@ static const struct key service_rows[] = {{"build", read_build}, {"image", read_
 	{"test", read_text}, {"volumes", read_volumes}, {"resources", read_resources}, {"drain", read_seconds},
 	{"timeout", read_period}, {"agent", NULL}, {"annotations", NULL}, {"certificate", NULL}, {"cpu", NULL},
 	{"deployment", NULL}, {"domain", NULL}, {"grpcHealthEnabled", NULL}, {"init", NULL}, {"initContainer", NULL},
-	{"ingressAnnotations", NULL}, {"internal", NULL}, {"internalAndExternal", NULL}, {"internalRouter", NULL}, {"labels", NULL},
-	{"lifecycle", NULL}, {"links", NULL}, {"liveness", NULL}, {"memory", NULL}, {"nlb", NULL}, {"nodeSelectorLabels", NULL},
-	{"policies", NULL}, {"ports", NULL}, {"privileged", NULL}, {"singleton", NULL}, {"startupProbe", NULL}, {"sticky", NULL},
-	{"tags", NULL}, {"termination", NULL}, {"tls", NULL}, {"volumeOptions", NULL}, {"whitelist", NULL}, {NULL, NULL}};
+	{"ingressAnnotations", NULL}, {"internal", NULL}, {"internalAndExternal", NULL}, {"internalRouter", NULL},
+	{"labels", NULL}, {"lifecycle", NULL}, {"links", NULL}, {"liveness", NULL}, {"memory", NULL}, {"nlb", NULL},
+	{"nodeSelectorLabels", NULL}, {"policies", NULL}, {"ports", NULL}, {"privileged", NULL}, {"singleton", NULL},
+	{"startupProbe", NULL}, {"sticky", NULL}, {"tags", NULL}, {"termination", NULL}, {"tls", NULL},
+	{"volumeOptions", NULL}, {"whitelist", NULL}, {NULL, NULL}};
 
 json_t *
 service_read(struct manifest *m, const struct node *n, const char *name)
 {
 	CX_FREE char *path = key_path("services", name);
-	json_t *s = json_pack("{s:n,s:n,s:n,s:[],s:n,s:{s:s,s:i,s:i,s:i},s:{s:{s:i,s:i},s:i,s:n},s:n,s:[],s:[],s:i,s:i}", "build",
-		"image", "command", "environment", "port", "health", "path", "/", "interval", 5, "timeout", 4, "grace", 5, "scale",
-		"count", "min", 1, "max", 1, "memory", 256, "cpu", "test", "volumes", "resources", "drain", 30, "timeout", 60);
+	json_t *s =
+		json_pack("{s:n,s:n,s:n,s:[],s:n,s:{s:s,s:i,s:i,s:i},s:{s:{s:i,s:i},s:i,s:n},s:n,s:[],s:[],s:i,s:i}",
+			"build", "image", "command", "environment", "port", "health", "path", "/", "interval", 5,
+			"timeout", 4, "grace", 5, "scale", "count", "min", 1, "max", 1, "memory", 256, "cpu", "test",
+			"volumes", "resources", "drain", 30, "timeout", 60);
 
 	(void)json_array_extend(json_object_get(s, "environment"), (json_t *)m->environment);
 	if (node_null(n)) {
@@ -404,7 +408,7 @@ service_read(struct manifest *m, const struct node *n, const char *name)
 		(void)json_object_set_new(s, "build", json_null());
 	}
 	if (json_is_null(json_object_get(s, "image")) && json_is_null(json_object_get(s, "build")))
-		(void)json_object_set_new(
-			s, "build", json_pack("{s:s,s:s,s:{},s:n}", "path", ".", "manifest", "Dockerfile", "args", "target"));
+		(void)json_object_set_new(s, "build",
+			json_pack("{s:s,s:s,s:{},s:n}", "path", ".", "manifest", "Dockerfile", "args", "target"));
 	return s;
 }
