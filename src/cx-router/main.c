@@ -156,7 +156,7 @@ watch_routes(struct router *r, struct cx_err *e)
 {
 	r->routes = (struct source){ROUTES, inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
 	if (r->routes.fd < 0 || inotify_add_watch(r->routes.fd, r->routes_dir, IN_MOVED_TO | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR) < 0)
-		return cx_err_sys(e, "watch %s", r->routes_dir);
+		return cx_err_sys(e, "watch the routes");
 	return 0;
 }
 
@@ -164,7 +164,7 @@ static int
 worker(struct parent *p, int sock, struct cx_err *e)
 {
 	struct rlimit files = {65536, 65536};
-	struct router r = {.routes_dir = p->routes, .https_port = p->https_port, .log = log_open(p->log)};
+	struct router r = {.routes_dir = ".", .https_port = p->https_port, .log = log_open(p->log)};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)setrlimit(RLIMIT_NOFILE, &files);
@@ -174,6 +174,9 @@ worker(struct parent *p, int sock, struct cx_err *e)
 	r.now = worker_clock();
 	if (r.epoll < 0)
 		return cx_err_sys(e, "epoll");
+	/* The folder becomes the working directory: the way to it may be closed to the user that the worker becomes. */
+	if (chdir(p->routes) < 0)
+		return cx_err_sys(e, "open %s", p->routes);
 	if (tls_open(&r, p->cert, e) < 0 || drop(p, e) < 0 || watch_routes(&r, e) < 0)
 		return -1;
 	worker_watch(&r, &r.routes, EPOLLIN);
