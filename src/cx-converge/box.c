@@ -54,7 +54,8 @@ static void
 fill(struct conv *c, struct box *b, const json_t *j)
 {
 	const json_t *labels = json_object_get(j, "Labels");
-	const json_t *net = json_object_get(json_object_get(json_object_get(j, "NetworkSettings"), "Networks"), c->network);
+	const json_t *nets = json_object_get(json_object_get(j, "NetworkSettings"), "Networks");
+	const json_t *net = json_object_get(nets, c->network);
 	const char *st = cx_json_strd(j, "State", "");
 
 	memset(b, 0, sizeof(*b));
@@ -68,7 +69,11 @@ fill(struct conv *c, struct box *b, const json_t *j)
 	b->hash = cx_json_strd(labels, "convox.hash", "");
 	b->owner = cx_json_strd(labels, "convox.owner", "");
 	b->index = strtol(cx_json_strd(labels, "convox.index", "0"), NULL, 10);
-	b->state = strcmp(st, "running") == 0 || strcmp(st, "paused") == 0 ? RUNNING : strcmp(st, "created") == 0 ? CREATED : EXITED;
+	b->port = strtol(cx_json_strd(labels, "convox.port", "0"), NULL, 10);
+	b->drain = strtol(cx_json_strd(labels, "convox.drain", "30"), NULL, 10);
+	b->state = strcmp(st, "created") == 0 ? CREATED : EXITED;
+	if (strcmp(st, "running") == 0 || strcmp(st, "paused") == 0)
+		b->state = RUNNING;
 	(void)snprintf(b->ip, sizeof(b->ip), "%s", cx_json_strd(net, "IPAddress", ""));
 	b->memo = memo_of(c, b->id);
 	if (b->state != RUNNING)
@@ -129,7 +134,11 @@ act(struct conv *c, const char *method, const char *path, const json_t *body, st
 {
 	CX_JSON json_t *j = cx_engine_call(c->engine, method, path, body, e);
 
-	c->dirty = 1;
+	/* What failed is tried again later, not at once. */
+	if (j)
+		c->dirty = 1;
+	else
+		c->network_seen = 0;
 	return j ? 0 : -1;
 }
 
@@ -147,9 +156,11 @@ box_create(struct conv *c, const char *name, const json_t *body, char id[65], st
 	CX_FREE char *path = cx_fmt("/containers/create?name=%s", name), *start = NULL;
 	CX_JSON json_t *made = cx_engine_call(c->engine, "POST", path, body, e);
 
-	c->dirty = 1;
-	if (!made)
+	if (!made) {
+		c->network_seen = 0;
 		return -1;
+	}
+	c->dirty = 1;
 	(void)snprintf(id, 65, "%s", cx_json_strd(made, "Id", ""));
 	start = cx_fmt("/containers/%s/start", id);
 	return act(c, "POST", start, NULL, e);

@@ -17,7 +17,7 @@ enum state { CREATED, RUNNING, EXITED };
 struct box {
 	char id[65], ip[46];
 	const char *name, *app, *type, *service, *release, *hash, *owner; /* borrowed from list */
-	long index;
+	long index, port, drain; /* port 0: none; drain in seconds */
 	enum state state;
 	struct memo *memo;
 };
@@ -40,7 +40,7 @@ struct memo {
 struct rollout {
 	char release[12], attempt[12];
 	json_t *manifest, *build, *urls; /* of the release */
-	double since;                    /* all its containers were started */
+	double since; /* all its containers were started */
 	int started;
 };
 
@@ -53,7 +53,7 @@ struct app {
 	char loaded[12]; /* the release that these are of */
 	json_t *manifest, *build, *urls;
 	double broken_until; /* the active release could not be read: not again before */
-	char *route;         /* the route file as published last */
+	char *route; /* the route file as published last */
 };
 
 struct conv {
@@ -66,6 +66,8 @@ struct conv {
 	struct memo *memos;
 	struct app *apps;
 	struct health *health;
+	struct pull *pulls;
+	int network_seen; /* 0: look whether the rack's network is there */
 	int busy; /* something is in progress: look again soon */
 	int dirty; /* this pass changed something: look again at once */
 };
@@ -74,7 +76,8 @@ double now_s(void);
 
 /* box.c: the engine's containers. Functions that act set c->dirty. */
 int box_list(struct conv *c, struct cx_err *e);
-struct box *box_find(struct conv *c, const char *app, const char *type, const char *service, const char *release, long index);
+struct box *
+box_find(struct conv *c, const char *app, const char *type, const char *service, const char *release, long index);
 /* Creates and starts; the name must be free of a foreign one. *id gets 65 bytes. */
 int box_create(struct conv *c, const char *name, const json_t *body, char id[65], struct cx_err *e);
 int box_start(struct conv *c, const struct box *b, struct cx_err *e);
@@ -88,7 +91,8 @@ int box_ensure_network(struct conv *c, struct cx_err *e);
 void box_hash(const json_t *body, char buf[17]);
 
 /* want.c: what a release wants. */
-int want_load(struct conv *c, const char *app, const char *release, json_t **manifest, json_t **build, json_t **urls, struct cx_err *e);
+int want_load(struct conv *c, const char *app, const char *release, json_t **manifest, json_t **build, json_t **urls,
+	struct cx_err *e);
 long want_count(const struct app *a, const char *service, const json_t *manifest_entry);
 /* The body of a service's container with all labels, and its name (owned by the caller). */
 json_t *want_service(struct conv *c, const struct app *a, const char *release, const char *service, const json_t *entry,
@@ -115,14 +119,23 @@ void route_publish(struct conv *c, struct app *a);
 int state_publish(struct conv *c, struct app *a, struct cx_err *e);
 const char *state_str(const struct app *a, const char *key);
 
-/* resource.c: true when all resources of the manifest run and are ready. */
-int resource_step(struct conv *c, struct app *a, const json_t *manifest, const char *release, const char *attempt);
+/*
+ * resource.c: 1 when all resources of the manifest run and are ready, 0 not yet; -1 (in a promotion only: release is
+ * not NULL) when one cannot be made.
+ */
+int resource_step(struct conv *c, struct app *a, const json_t *manifest, const char *release, const char *attempt,
+	struct cx_err *e);
 json_t *resource_routes(struct conv *c, struct app *a, const json_t *manifest);
+
+/* pull.c: 1 when the image is there, 0 while a child pulls it, -1 when it cannot be had. */
+int pull_step(struct conv *c, const char *image, struct cx_err *e);
 
 /* diagnose.c: why a container did not come up: reason and hint (owned by the caller; hint may be NULL). */
 void diagnose(struct conv *c, const struct box *b, const json_t *entry, char **reason, char **hint);
-/* Established connections of the container's processes; -1 when unknown. */
-int diagnose_connections(struct conv *c, const struct box *b, long port);
+/* What to do about a reason to end or not to start; owned by the caller, may be NULL. */
+char *diagnose_hint(const char *reason, const json_t *entry);
+/* Established connections on the container's port; -1 when unknown. */
+int diagnose_connections(struct conv *c, const struct box *b);
 /* Exit status, OOM: "exited with status 3"; owned by the caller. */
 char *diagnose_exit(struct conv *c, const char *id);
 
@@ -131,6 +144,8 @@ struct cx_event;
 void say(struct conv *c, const char *app, const char *release, const char *attempt, struct cx_event *ev);
 /* What a pass could not do, once a minute each text, on stderr. */
 void complain(const char *what, const struct cx_err *e);
+/* This release is the active one, every other is not. */
+void release_activate(struct conv *c, const char *app, const char *release);
 /* Rewrites status (and reason, promoted) of a release. */
 void release_mark(struct conv *c, const char *app, const char *release, const char *status, const char *reason);
 

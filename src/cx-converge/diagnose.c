@@ -50,13 +50,16 @@ read_sockets(long pid, const char *file, const char *want_state, long port, stru
 	int count = 0;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " %*d: %39[0-9A-F]:%4X %*39[0-9A-F]:%*4X %3s", local, &lport, state) != 3 || strcmp(state, want_state) != 0)
+		if (sscanf(line, " %*d: %39[0-9A-F]:%4X %*39[0-9A-F]:%*4X %3s", local, &lport, state) != 3 ||
+			strcmp(state, want_state) != 0)
 			continue;
 		if (port && lport != (unsigned)port)
 			continue;
 		count++;
 		if (l && *n < PORTS_MAX)
-			l[(*n)++] = (struct listener){lport, strcmp(local, "0100007F") == 0 || strcmp(local, "00000000000000000000000001000000") == 0};
+			l[(*n)++] = (struct listener){
+				lport, strcmp(local, "0100007F") == 0 ||
+					       strcmp(local, "00000000000000000000000001000000") == 0};
 	}
 	return f ? count : -1;
 }
@@ -70,15 +73,15 @@ pid_of(struct conv *c, const char *id)
 }
 
 int
-diagnose_connections(struct conv *c, const struct box *b, long port)
+diagnose_connections(struct conv *c, const struct box *b)
 {
 	long pid = pid_of(c, b->id);
 	int four, six;
 
-	if (pid <= 0 || port == 0)
+	if (pid <= 0 || b->port == 0)
 		return 0;
-	four = read_sockets(pid, "tcp", "01", port, NULL, NULL);
-	six = read_sockets(pid, "tcp6", "01", port, NULL, NULL);
+	four = read_sockets(pid, "tcp", "01", b->port, NULL, NULL);
+	six = read_sockets(pid, "tcp6", "01", b->port, NULL, NULL);
 	return four < 0 ? -1 : four + (six > 0 ? six : 0);
 }
 
@@ -98,7 +101,9 @@ listening_hint(struct conv *c, const struct box *b, long port)
 		if (l[i].port == (unsigned)port && !l[i].loopback)
 			return NULL;
 		if (l[i].port == (unsigned)port)
-			return cx_fmt("it listens on 127.0.0.1:%ld, where nobody outside its container can reach it: listen on 0.0.0.0", port);
+			return cx_fmt("it listens on 127.0.0.1:%ld, where nobody outside its container can reach it: "
+				      "listen on 0.0.0.0",
+				port);
 		/* The engine's own DNS server listens on 127.0.0.11, at a random port: loopback, and not the app's. */
 		if (!l[i].loopback && !others.n)
 			cx_buf_addf(&others, "%u", l[i].port);
@@ -107,16 +112,20 @@ listening_hint(struct conv *c, const struct box *b, long port)
 	}
 	if (others.n)
 		return cx_fmt("it listens on port %s, but convox.yml says port %ld", others.p, port);
-	return cx_fmt("nothing listens on port %ld in it yet: does it start in time, and on the port that convox.yml names?", port);
+	return cx_fmt(
+		"nothing listens on port %ld in it yet: does it start in time, and on the port that convox.yml names?",
+		port);
 }
 
-static char *
-exit_hint(const char *reason, const json_t *entry)
+char *
+diagnose_hint(const char *reason, const json_t *entry)
 {
 	if (strstr(reason, "memory"))
-		return cx_fmt("give it more: scale: {memory: MB} (now %lld)", cx_json_int(json_object_get(entry, "scale"), "memory", 0));
-	if (strstr(reason, "no such file") || strstr(reason, "not found"))
-		return cx_strdup("the command, or its shell, is not in the image: check command in convox.yml and CMD in the Dockerfile");
+		return cx_fmt("give it more: scale: {memory: MB} (now %lld)",
+			cx_json_int(json_object_get(entry, "scale"), "memory", 0));
+	if (strstr(reason, "no such file") || strstr(reason, "not found") || strstr(reason, "status 127"))
+		return cx_strdup("the command, or its shell, is not in the image: check command in convox.yml and CMD "
+				 "in the Dockerfile");
 	if (strstr(reason, "exec format error"))
 		return cx_strdup("the program was built for another kind of machine");
 	return NULL;
@@ -131,11 +140,11 @@ diagnose(struct conv *c, const struct box *b, const json_t *entry, char **reason
 	*hint = NULL;
 	if (b->state != RUNNING) {
 		*reason = diagnose_exit(c, b->id);
-		*hint = exit_hint(*reason, entry);
+		*hint = diagnose_hint(*reason, entry);
 		return;
 	}
 	*reason = cx_fmt("did not become healthy: GET %s on port %ld %s in the last of %d checks",
-		cx_json_strd(json_object_get(entry, "health"), "path", "/"), n, b->memo->said[0] ? b->memo->said : "got no answer",
-		b->memo->attempts);
+		cx_json_strd(json_object_get(entry, "health"), "path", "/"), n,
+		b->memo->said[0] ? b->memo->said : "got no answer", b->memo->attempts);
 	*hint = listening_hint(c, b, n);
 }

@@ -1,4 +1,5 @@
-/* What nobody needs any more: images of old builds, leftovers of killed clients, deleted apps. Only what bears our marks. */
+/* What nobody needs any more: images of old builds, leftovers of killed clients, deleted apps. Only what bears our
+ * marks. */
 #include "converge.h"
 #include <cx/buf.h>
 #include <cx/own.h>
@@ -12,7 +13,8 @@
 static json_t *
 kept_builds(struct conv *c, struct app *a, struct cx_err *e)
 {
-	CX_JSON json_t *releases = cx_store_releases(&c->spool, a->name, e), *builds = cx_store_builds(&c->spool, a->name, e);
+	CX_JSON json_t *releases = cx_store_releases(&c->spool, a->name, e),
+		       *builds = cx_store_builds(&c->spool, a->name, e);
 	size_t keep = (size_t)cx_json_int(c->spool.rack, "keep", 5), i;
 	json_t *set = json_object(), *r;
 
@@ -23,7 +25,8 @@ kept_builds(struct conv *c, struct app *a, struct cx_err *e)
 	json_array_foreach (releases, i, r) {
 		const char *id = cx_json_strd(r, "id", ""), *build = cx_json_str(r, "build");
 
-		if (build && (i < keep || strcmp(id, state_str(a, "active")) == 0 || strcmp(id, cx_json_strd(a->app, "release", "")) == 0))
+		if (build && (i < keep || strcmp(id, state_str(a, "active")) == 0 ||
+				     strcmp(id, cx_json_strd(a->app, "release", "")) == 0))
 			(void)json_object_set_new(set, build, json_true());
 	}
 	/* A build newer than the newest release is about to be released. */
@@ -104,7 +107,7 @@ owner_lives(const char *owner)
 	p = strrchr(stat, ')');
 	for (int field = 2; p && field < 22; field++)
 		p = strchr(p + 1, ' ');
-	return p && strncmp(p + 1, start + 1, strlen(start + 1)) == 0 && p[1 + strlen(start + 1)] == ' ';
+	return p && strtoull(p + 1, NULL, 10) == strtoull(start + 1, NULL, 10);
 }
 
 void

@@ -5,13 +5,13 @@
  * verified, as an ALB does not: the connection does not leave the bridge.
  */
 #include "converge.h"
+#include <curl/curl.h>
 #include <cx/buf.h>
 #include <cx/own.h>
-#include <curl/curl.h>
 #include <string.h>
 
 #define STEADY_SECONDS 2.0 /* how long a process without a port must stay up */
-#define UNHEALTHY_AFTER 3  /* failed checks in a row, once it was healthy */
+#define UNHEALTHY_AFTER 3 /* failed checks in a row, once it was healthy */
 
 struct health {
 	CURLM *multi;
@@ -156,7 +156,8 @@ health_visit(struct conv *c, struct box *b, const json_t *entry)
 	/* Before the first success look often: a deploy should not wait out an interval. */
 	m->next_check = now + (m->ever ? (double)interval : m->attempts < 20 ? 0.1 : 1.0);
 	CX_FREE char *host = want_host(c, b->app, b->service);
-	CX_FREE char *url = cx_fmt("%s://%s:%lld%s", cx_json_strd(port, "scheme", "http"), b->ip, n, cx_json_strd(h, "path", "/"));
+	CX_FREE char *url =
+		cx_fmt("%s://%s:%lld%s", cx_json_strd(port, "scheme", "http"), b->ip, n, cx_json_strd(h, "path", "/"));
 
 	begin(c, b, url, host, (long)cx_json_int(h, "timeout", 4));
 }

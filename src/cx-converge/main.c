@@ -30,7 +30,9 @@ load_state(struct conv *c, const char *name)
 
 	if (!s && e.cls != CX_NO)
 		complain("read a state", &e);
-	return s ? s : json_pack("{s:i,s:s,s:n,s:n,s:n,s:n,s:n,s:[],s:[]}", "v", 1, "app", name, "active", "promoting", "attempt", "result", "reason", "services", "resources");
+	return s ? s
+		 : json_pack("{s:i,s:s,s:n,s:n,s:n,s:n,s:n,s:[],s:[]}", "v", 1, "app", name, "active", "promoting",
+			   "attempt", "result", "reason", "services", "resources");
 }
 
 static struct app *
@@ -78,12 +80,17 @@ read_apps(struct conv *c, struct cx_err *e)
 		json_t *j = cx_name_valid(json_string_value(v)) ? cx_json_load(c->spool.dir, file, e) : NULL;
 		struct app *a;
 
-		if (!j)
+		/* One that cannot be read is not gone: it is left as it is. */
+		if (!j && (!cx_name_valid(json_string_value(v)) || e->cls == CX_NO))
 			continue;
 		a = app_of(c, json_string_value(v));
+		a->seen = 1;
+		if (!j) {
+			complain("read an app", e);
+			continue;
+		}
 		json_decref(a->app);
 		a->app = j;
-		a->seen = 1;
 	}
 	for (struct app **p = &c->apps; *p;) {
 		struct app *a = *p;
@@ -113,6 +120,15 @@ stop_strangers(struct conv *c)
 	}
 }
 
+static int
+leads_to(const json_t *backend, const struct box *b)
+{
+	char process[13];
+
+	(void)snprintf(process, sizeof(process), "%.12s", b->id);
+	return strcmp(cx_json_strd(backend, "process", ""), process) == 0;
+}
+
 /* After a start: what the routes lead to was healthy, and stays so until a check says otherwise. */
 static void
 trust_routes(struct conv *c, const struct app *a)
@@ -126,7 +142,7 @@ trust_routes(struct conv *c, const struct app *a)
 	json_array_foreach (json_object_get(route, "services"), i, s)
 		json_array_foreach (json_object_get(s, "backends"), k, b)
 			for (size_t n = 0; n < c->n; n++)
-				if (c->boxes[n].state == RUNNING && strncmp(c->boxes[n].id, cx_json_strd(b, "process", "?"), 12) == 0)
+				if (c->boxes[n].state == RUNNING && leads_to(b, &c->boxes[n]))
 					c->boxes[n].memo->healthy = c->boxes[n].memo->ever = 1;
 }
 
@@ -135,6 +151,8 @@ app_step(struct conv *c, struct app *a)
 {
 	const char *attempt = cx_json_strd(a->app, "attempt", ""), *result = state_str(a, "result");
 
+	if (!a->app)
+		return;
 	if (strcmp(cx_json_strd(a->app, "status", ""), "deleting") == 0) {
 		(void)gc_app(c, a);
 		return;
@@ -155,8 +173,9 @@ pass(struct conv *c, int first, struct cx_err *e)
 	c->busy = c->dirty = 0;
 	if (read_apps(c, e) < 0 || box_list(c, e) < 0)
 		return -1;
-	if (first && box_ensure_network(c, e) < 0)
+	if (!c->network_seen && box_ensure_network(c, e) < 0)
 		return -1;
+	c->network_seen = 1;
 	for (struct app *a = c->apps; a && first; a = a->next)
 		trust_routes(c, a);
 	for (struct app *a = c->apps; a; a = a->next)
@@ -221,7 +240,8 @@ run(int once, struct cx_err *e)
 int
 main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"once", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {
+		{"once", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct sigaction sa = {.sa_handler = on_signal};
 	int once = 0;
 	struct cx_err e;

@@ -1,5 +1,7 @@
-/* Resources: one container each, described by share/cx/resource/TYPE.json, untouched by a release that does not change them. */
+/* Resources: one container each, described by share/cx/resource/TYPE.json, untouched by a release that does not change
+ * them. */
 #include "converge.h"
+#include <arpa/inet.h>
 #include <cx/buf.h>
 #include <cx/event.h>
 #include <cx/own.h>
@@ -8,10 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#define READY_SECONDS 120
 
 static json_t *
 load_type(const char *type, struct cx_err *e)
@@ -42,15 +45,15 @@ body_of(struct conv *c, const struct app *a, const char *name, const json_t *r, 
 
 		(void)json_array_append_new(env, json_string(pair));
 	}
-	body = json_pack("{s:s,s:o,s:{s:s,s:s,s:s,s:s,s:s},s:{s:s,s:{s:s}}}", "Image", image, "Env", env, "Labels", "convox.rack", c->rack,
-		"convox.app", a->name, "convox.type", "resource", "convox.name", name, "convox.index", "1", "HostConfig", "NetworkMode",
-		c->network, "RestartPolicy", "Name", "no");
+	body = json_pack("{s:s,s:o,s:{s:s,s:s,s:s,s:s,s:s},s:{s:s,s:{s:s}}}", "Image", image, "Env", env, "Labels",
+		"convox.rack", c->rack, "convox.app", a->name, "convox.type", "resource", "convox.name", name,
+		"convox.index", "1", "HostConfig", "NetworkMode", c->network, "RestartPolicy", "Name", "no");
 	if (json_is_array(json_object_get(type, "command")))
 		(void)json_object_set(body, "Cmd", json_object_get(type, "command"));
 	if (target)
 		(void)json_object_set_new(json_object_get(body, "HostConfig"), "Mounts",
-			json_pack("[{s:s,s:s,s:s,s:{s:{s:s,s:s}}}]", "Type", "volume", "Source", volume, "Target", target, "VolumeOptions",
-				"Labels", "convox.rack", c->rack, "convox.app", a->name));
+			json_pack("[{s:s,s:s,s:s,s:{s:{s:s,s:s}}}]", "Type", "volume", "Source", volume, "Target",
+				target, "VolumeOptions", "Labels", "convox.rack", c->rack, "convox.app", a->name));
 	box_hash(body, hash);
 	labels = json_object_get(body, "Labels");
 	cx_json_set(labels, "convox.hash", hash);
@@ -74,29 +77,6 @@ takes_connection(const char *ip, long port)
 	return poll(&p, 1, 50) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) == 0 && err == 0;
 }
 
-static int
-pull(struct conv *c, const char *image, struct cx_err *e)
-{
-	CX_FREE char *look = cx_fmt("/images/%s/json", image);
-	CX_JSON json_t *there = cx_engine_call(c->engine, "GET", look, NULL, e);
-	CX_BUF struct cx_buf path = {0};
-	struct cx_http_req r = {.method = "POST", .timeout_ms = 300000};
-	int rc;
-
-	if (there)
-		return 0;
-	cx_buf_adds(&path, "/images/create?fromImage=");
-	cx_query(&path, image);
-	if (!strchr(image, ':'))
-		cx_buf_adds(&path, "&tag=latest");
-	rc = cx_engine_stream(c->engine, path.p, &r, e);
-	/* A failure in the stream of a 200: {"error":...} on the last line. */
-	if (rc == 0 && r.reply.p && strstr(r.reply.p, "\"error\""))
-		rc = cx_err_set(e, CX_SYS, "the image %s cannot be pulled", image);
-	cx_buf_free(&r.reply);
-	return rc;
-}
-
 struct step {
 	struct conv *c;
 	struct app *a;
@@ -107,63 +87,102 @@ static void
 tell(const struct step *s, const char *state, const char *reason)
 {
 	if (s->release)
-		say(s->c, s->a->name, s->release, s->attempt, &(struct cx_event){.at = "resource", .id = s->name, .state = state, .reason = reason});
+		say(s->c, s->a->name, s->release, s->attempt,
+			&(struct cx_event){.at = "resource", .id = s->name, .state = state, .reason = reason});
 }
 
+/* 0 when it is on its way, -1 when it cannot be made. */
 static int
-make(const struct step *s, const json_t *body)
+make(const struct step *s, const json_t *body, struct cx_err *e)
 {
 	CX_FREE char *name = cx_fmt("%s.%s.resource.%s", s->c->rack, s->a->name, s->name);
+	int there = pull_step(s->c, cx_json_strd(body, "Image", ""), e);
 	char id[65];
-	struct cx_err e;
 
+	if (there <= 0)
+		return there;
 	tell(s, "start", NULL);
-	if (pull(s->c, cx_json_strd(body, "Image", ""), &e) == 0 && box_create(s->c, name, body, id, &e) == 0)
-		return 0;
-	complain(s->name, &e);
-	tell(s, "warn", e.text);
-	s->a->broken_until = now_s() + 10;
-	return 0;
+	return box_create(s->c, name, body, id, e);
 }
 
-/* 1: runs and is ready. */
+/* One that is down: started again; in a promotion the third time is the last. */
 static int
-visit(const struct step *s, const json_t *r)
+revive(const struct step *s, const struct box *b, struct cx_err *e)
 {
-	struct cx_err e;
-	CX_JSON json_t *type = load_type(cx_json_strd(r, "type", ""), &e), *body = NULL;
+	struct memo *m = b->memo;
+	int rc;
+
+	s->c->busy = 1;
+	m->healthy = 0;
+	if (now_s() < m->restart_at)
+		return 0;
+	if (s->release && m->restarts >= 3) {
+		CX_FREE char *why = diagnose_exit(s->c, b->id), *log = box_log(s->c, b->id, 5);
+
+		m->restarts = 0;
+		return cx_err_set(e, CX_NO, "it %s; its last lines: %.400s", why, log);
+	}
+	m->restart_at = now_s() + (double)(m->restarts < 5 ? 1U << m->restarts : 60);
+	m->restarts++;
+	rc = box_start(s->c, b, e);
+	if (rc < 0)
+		complain(s->name, e);
+	return s->release ? rc : 0;
+}
+
+/* 1: runs and is ready, 0: not yet, -1: cannot be. */
+static int
+visit(const struct step *s, const json_t *r, struct cx_err *e)
+{
+	CX_JSON json_t *type = load_type(cx_json_strd(r, "type", ""), e), *body = NULL;
 	struct box *b = box_find(s->c, s->a->name, "resource", s->name, NULL, 1);
 
-	if (!type) {
-		complain(s->name, &e);
-		return 0;
-	}
+	if (!type)
+		return -1;
 	body = body_of(s->c, s->a, s->name, r, type);
 	if (!b)
-		return now_s() < s->a->broken_until ? 0 : make(s, body);
+		return make(s, body, e);
 	if (strcmp(b->hash, cx_json_strd(json_object_get(body, "Labels"), "convox.hash", "")) != 0) {
 		box_stop(s->c, b);
 		return 0;
 	}
-	if (b->state != RUNNING) {
-		if (now_s() >= b->memo->restart_at) {
-			b->memo->restart_at = now_s() + 2;
-			if (box_start(s->c, b, &e) < 0)
-				complain(s->name, &e);
-		}
-		s->c->busy = 1;
-		return 0;
-	}
+	if (b->state != RUNNING)
+		return revive(s, b, e);
 	if (!b->memo->healthy && takes_connection(b->ip, (long)cx_json_int(type, "port", 0))) {
 		b->memo->healthy = b->memo->ever = 1;
 		tell(s, "done", NULL);
 	}
 	s->c->busy |= !b->memo->healthy;
-	return b->memo->healthy;
+	if (b->memo->healthy || now_s() - b->memo->running_since < READY_SECONDS || !s->release)
+		return b->memo->healthy;
+	return cx_err_set(e, CX_NO, "it takes no connection on port %lld after %d seconds",
+		cx_json_int(type, "port", 0), READY_SECONDS);
+}
+
+static int
+visit_one(const struct step *s, const json_t *r, struct cx_err *e)
+{
+	struct cx_err own;
+	int rc;
+
+	if (!e)
+		e = &own;
+	if (!s->release && now_s() < s->a->broken_until)
+		return 0;
+	rc = visit(s, r, e);
+	if (rc >= 0)
+		return rc;
+	(void)cx_err_prefix(e, "resource %s (%s)", s->name, cx_json_strd(r, "type", "?"));
+	complain(s->name, e);
+	tell(s, "fail", e->text);
+	if (!s->release)
+		s->a->broken_until = now_s() + 10;
+	return s->release ? -1 : 0;
 }
 
 int
-resource_step(struct conv *c, struct app *a, const json_t *manifest, const char *release, const char *attempt)
+resource_step(struct conv *c, struct app *a, const json_t *manifest, const char *release, const char *attempt,
+	struct cx_err *e)
 {
 	const json_t *all = json_object_get(manifest, "resources");
 	const char *name;
@@ -172,8 +191,11 @@ resource_step(struct conv *c, struct app *a, const json_t *manifest, const char 
 
 	json_object_foreach ((json_t *)all, name, r) {
 		struct step s = {c, a, release, attempt, name};
+		int rc = visit_one(&s, r, e);
 
-		ready = visit(&s, r) && ready;
+		if (rc < 0)
+			return -1;
+		ready = rc && ready;
 	}
 	/* Those that the active release no longer names stop when nothing is promoted; their volumes stay. */
 	for (size_t i = 0; i < c->n && !a->roll && !release; i++)
@@ -236,17 +258,20 @@ resource_routes(struct conv *c, struct app *a, const json_t *manifest)
 		CX_JSON json_t *type = load_type(cx_json_strd(r, "type", ""), &e);
 		const struct box *b = box_find(c, a->name, "resource", name, NULL, 1);
 		CX_FREE char *address = address_of(c, a, list, name);
-		CX_FREE char *host = cx_fmt("%s.resource.%s.%s", name, a->name, cx_json_strd(c->spool.rack, "domain", "convox"));
+		CX_FREE char *host =
+			cx_fmt("%s.resource.%s.%s", name, a->name, cx_json_strd(c->spool.rack, "domain", "convox"));
 		int up = b && b->state == RUNNING && b->ip[0];
 		long long port = cx_json_int(type, "port", 0);
 		json_t *one;
 
 		if (!type)
 			continue;
-		one = json_pack("{s:s,s:s,s:s,s:I,s:s?,s:s,s:[]}", "name", name, "type", cx_json_strd(r, "type", ""), "host", host, "port",
-			(json_int_t)port, "address", address, "status", up ? "running" : "starting", "backends");
+		one = json_pack("{s:s,s:s,s:s,s:I,s:s?,s:s,s:[]}", "name", name, "type", cx_json_strd(r, "type", ""),
+			"host", host, "port", (json_int_t)port, "address", address, "status",
+			up ? "running" : "starting", "backends");
 		if (up)
-			(void)json_array_append_new(json_object_get(one, "backends"), json_pack("{s:s,s:I}", "address", b->ip, "port", (json_int_t)port));
+			(void)json_array_append_new(json_object_get(one, "backends"),
+				json_pack("{s:s,s:I}", "address", b->ip, "port", (json_int_t)port));
 		(void)json_array_append_new(list, one);
 	}
 	return list;

@@ -45,17 +45,24 @@ end(struct conv *c, struct app *a, const char *result, const char *reason)
 
 /* The release failed: its containers go, the old one stays as it is; one event says why. */
 static void
-fail(struct conv *c, struct app *a, const char *id, const char *process, const char *reason, const char *hint, const char *log)
+fail(struct conv *c, struct app *a, const char *id, const char *process, const char *reason, const char *hint,
+	const char *log)
 {
 	struct rollout *r = a->roll;
-	struct cx_event ev = {.at = "release", .id = id, .process = process, .state = "fail", .reason = reason, .hint = hint, .log = log};
+	struct cx_event ev = {.at = "release",
+		.id = id,
+		.process = process,
+		.state = "fail",
+		.reason = reason,
+		.hint = hint,
+		.log = log};
 	const char *active = state_str(a, "active");
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct box *b = &c->boxes[i];
 
-		if (strcmp(b->app, a->name) == 0 && strcmp(b->type, "service") == 0 && strcmp(b->release, r->release) == 0 &&
-			strcmp(active, r->release) != 0)
+		if (strcmp(b->app, a->name) == 0 && strcmp(b->type, "service") == 0 &&
+			strcmp(b->release, r->release) == 0 && strcmp(active, r->release) != 0)
 			box_remove(c, b->id);
 	}
 	if (strcmp(active, r->release) != 0)
@@ -70,6 +77,17 @@ fail_err(struct conv *c, struct app *a, const char *id, const struct cx_err *e)
 	CX_FREE char *reason = cx_strdup(e->text), *hint = e->hint[0] ? cx_strdup(e->hint) : NULL;
 
 	fail(c, a, id, NULL, reason, hint, NULL);
+}
+
+static void
+fail_start(struct conv *c, struct app *a, const char *service, const json_t *entry, struct cx_err *e)
+{
+	CX_FREE char *hint = diagnose_hint(e->text, entry);
+
+	(void)cx_err_prefix(e, "%s does not start", service);
+	if (hint && !e->hint[0])
+		(void)cx_err_hint(e, "%s", hint);
+	fail_err(c, a, service, e);
 }
 
 static void
@@ -130,19 +148,19 @@ ensure(struct conv *c, struct app *a, const char *service, const json_t *entry, 
 		/* Made, but not started, by a run that was killed; or a crashed one of the active release. */
 		if (box_start(c, b, &e) == 0)
 			return 0;
-		fail_err(c, a, service, &e);
+		fail_start(c, a, service, entry, &e);
 		return -1;
 	}
 	body = want_service(c, a, r->release, service, entry, r->urls, r->build, index, &name, &e);
 	if (!body || box_create(c, name, body, id, &e) < 0) {
 		if (id[0])
 			box_remove(c, id);
-		(void)cx_err_prefix(&e, "%s does not start", service);
-		fail_err(c, a, service, &e);
+		fail_start(c, a, service, entry, &e);
 		return -1;
 	}
 	(void)snprintf(process, sizeof(process), "%.12s", id);
-	say(c, a->name, r->release, r->attempt, &(struct cx_event){.at = "rollout", .id = service, .process = process, .state = "start"});
+	say(c, a->name, r->release, r->attempt,
+		&(struct cx_event){.at = "rollout", .id = service, .process = process, .state = "start"});
 	return 0;
 }
 
@@ -187,11 +205,22 @@ tell_health(struct conv *c, struct app *a, const struct box *b)
 	(void)snprintf(process, sizeof(process), "%.12s", b->id);
 	if (m->healthy && m->unhurt == 0) {
 		m->unhurt = 2; /* said */
-		say(c, a->name, r->release, r->attempt, &(struct cx_event){.at = "rollout", .id = b->service, .process = process, .state = "done", .text = "healthy"});
-	} else if (!m->healthy && m->said[0] && m->attempts % 10 == 1 && m->fails && m->restarts != (unsigned)m->attempts) {
+		say(c, a->name, r->release, r->attempt,
+			&(struct cx_event){.at = "rollout",
+				.id = b->service,
+				.process = process,
+				.state = "done",
+				.text = "healthy"});
+	} else if (!m->healthy && m->said[0] && m->attempts % 10 == 1 && m->fails &&
+		   m->restarts != (unsigned)m->attempts) {
 		m->restarts = (unsigned)m->attempts;
 		text = cx_fmt("%s, check %d", m->said, m->attempts);
-		say(c, a->name, r->release, r->attempt, &(struct cx_event){.at = "rollout", .id = b->service, .process = process, .state = "progress", .text = text});
+		say(c, a->name, r->release, r->attempt,
+			&(struct cx_event){.at = "health",
+				.id = b->service,
+				.process = process,
+				.state = "progress",
+				.text = text});
 	}
 }
 
@@ -206,7 +235,8 @@ all_healthy(struct conv *c, struct app *a)
 		struct box *b = &c->boxes[i];
 		const json_t *entry;
 
-		if (strcmp(b->app, a->name) != 0 || strcmp(b->type, "service") != 0 || strcmp(b->release, r->release) != 0)
+		if (strcmp(b->app, a->name) != 0 || strcmp(b->type, "service") != 0 ||
+			strcmp(b->release, r->release) != 0)
 			continue;
 		entry = json_object_get(json_object_get(r->manifest, "services"), b->service);
 		if (!entry)
@@ -226,13 +256,10 @@ static void
 swap(struct conv *c, struct app *a)
 {
 	struct rollout *r = a->roll;
-	CX_FREE char *old = cx_strdup(state_str(a, "active"));
 
 	cx_json_set(a->state, "active", r->release);
 	record(c, a, "promoting", NULL);
-	release_mark(c, a->name, r->release, "active", NULL);
-	if (old[0] && strcmp(old, r->release) != 0)
-		release_mark(c, a->name, old, "superseded", NULL);
+	release_activate(c, a->name, r->release);
 	json_decref(a->manifest);
 	json_decref(a->build);
 	json_decref(a->urls);
@@ -246,7 +273,8 @@ swap(struct conv *c, struct app *a)
 			c->boxes[i].memo->restarts = 0;
 		}
 	route_publish(c, a);
-	say(c, a->name, r->release, r->attempt, &(struct cx_event){.at = "drain", .state = "start", .text = "the new release answers"});
+	say(c, a->name, r->release, r->attempt,
+		&(struct cx_event){.at = "drain", .state = "start", .text = "the new release answers"});
 	c->dirty = 1;
 }
 
@@ -262,37 +290,54 @@ old_ones(struct conv *c, const struct app *a)
 	return n;
 }
 
+/* The route leads to the new release: the old ones drain, then it is over. */
+static void
+wind_up(struct conv *c, struct app *a)
+{
+	struct rollout *r = a->roll;
+	CX_FREE char *release = cx_strdup(r->release), *attempt = cx_strdup(r->attempt);
+
+	if (!r->started && start_all(c, a) <= 0)
+		return;
+	r->started = 1;
+	if (old_ones(c, a))
+		return;
+	release_activate(c, a->name, release);
+	say(c, a->name, release, attempt, &(struct cx_event){.at = "drain", .state = "done"});
+	/* The result first: a client that sees the last event finds it in state.json. */
+	end(c, a, "active", NULL);
+	say(c, a->name, release, attempt, &(struct cx_event){.at = "release", .state = "done"});
+	gc_images(c, a);
+}
+
+/* 1 when the release's resources are ready, 0 not yet, -1 failed. */
+static int
+resources_ready(struct conv *c, struct app *a)
+{
+	struct rollout *r = a->roll;
+	struct cx_err e;
+	int rc = resource_step(c, a, r->manifest, r->release, r->attempt, &e);
+
+	if (rc < 0)
+		fail_err(c, a, NULL, &e);
+	return rc;
+}
+
 void
 rollout_step(struct conv *c, struct app *a)
 {
 	struct rollout *r = a->roll;
-	int rc;
 
 	c->busy = 1;
 	if (strcmp(state_str(a, "active"), r->release) == 0) {
-		if (!r->started && (rc = start_all(c, a)) <= 0)
-			return;
-		r->started = 1;
-		if (old_ones(c, a))
-			return;
-		say(c, a->name, r->release, r->attempt, &(struct cx_event){.at = "drain", .state = "done"});
-		/* The result first: a client that sees the last event finds it in state.json. */
-		CX_FREE char *release = cx_strdup(r->release), *attempt = cx_strdup(r->attempt);
-		end(c, a, "active", NULL);
-		say(c, a->name, release, attempt, &(struct cx_event){.at = "release", .state = "done"});
-		gc_images(c, a);
+		wind_up(c, a);
 		return;
 	}
-	if (!resource_step(c, a, r->manifest, r->release, r->attempt))
+	if (resources_ready(c, a) <= 0 || start_all(c, a) <= 0)
 		return;
-	if (!r->started) {
-		rc = start_all(c, a);
-		if (rc <= 0)
-			return;
-		r->started = 1;
+	if (!r->started)
 		r->since = now_s();
-	}
-	rc = start_all(c, a); /* one that died meanwhile ends the promotion */
-	if (rc > 0 && all_healthy(c, a) == 1)
+	r->started = 1;
+	if (all_healthy(c, a) == 1)
 		swap(c, a);
 }

@@ -17,16 +17,17 @@ add_backends(struct conv *c, const struct app *a, const char *service, long long
 		const struct box *b = &c->boxes[i];
 		char process[13];
 
-		if (strcmp(b->app, a->name) != 0 || strcmp(b->type, "service") != 0 || strcmp(b->service, service) != 0 ||
-			strcmp(b->release, state_str(a, "active")) != 0)
+		if (strcmp(b->app, a->name) != 0 || strcmp(b->type, "service") != 0 ||
+			strcmp(b->service, service) != 0 || strcmp(b->release, state_str(a, "active")) != 0)
 			continue;
-		if (b->state != RUNNING || !b->ip[0] || b->memo->retire_since || b->memo->term_at)
+		if (b->state != RUNNING || !b->ip[0] || b->memo->retire_since > 0 || b->memo->term_at > 0)
 			continue;
 		/* All unhealthy: those that once were healthy get the requests, as an ALB fails open. */
 		if (only_healthy ? !b->memo->healthy : !b->memo->ever)
 			continue;
 		(void)snprintf(process, sizeof(process), "%.12s", b->id);
-		(void)json_array_append_new(list, json_pack("{s:s,s:I,s:s}", "address", b->ip, "port", (json_int_t)port, "process", process));
+		(void)json_array_append_new(list,
+			json_pack("{s:s,s:I,s:s}", "address", b->ip, "port", (json_int_t)port, "process", process));
 	}
 }
 
@@ -43,8 +44,9 @@ count(const struct conv *c, const struct app *a, const char *service)
 	for (size_t i = 0; i < c->n; i++) {
 		const struct box *b = &c->boxes[i];
 
-		if (strcmp(b->app, a->name) != 0 || strcmp(b->type, "service") != 0 || strcmp(b->service, service) != 0 ||
-			strcmp(b->release, state_str(a, "active")) != 0 || b->memo->retire_since)
+		if (strcmp(b->app, a->name) != 0 || strcmp(b->type, "service") != 0 ||
+			strcmp(b->service, service) != 0 || strcmp(b->release, state_str(a, "active")) != 0 ||
+			b->memo->retire_since > 0)
 			continue;
 		t.running += b->state == RUNNING;
 		t.healthy += b->state == RUNNING && b->memo->healthy;
@@ -57,19 +59,20 @@ count(const struct conv *c, const struct app *a, const char *service)
 
 /* running, starting, crashed or stopped, and why. */
 static const char *
-status_of(struct conv *c, const struct tally *t, long want, char **reason)
+status_of(struct conv *c, const struct tally *t, const json_t *entry, long want, char **reason, char **hint)
 {
-	*reason = NULL;
+	*reason = *hint = NULL;
 	if (want == 0)
 		return "stopped";
 	if (t->healthy > 0)
 		return "running";
 	if (t->down > 0 && t->last) {
 		*reason = diagnose_exit(c, t->last->id);
+		*hint = diagnose_hint(*reason, entry);
 		return "crashed";
 	}
 	if (t->last && t->last->memo->said[0])
-		*reason = cx_fmt("the health check got: %s", t->last->memo->said);
+		diagnose(c, t->last, entry, reason, hint);
 	return "starting";
 }
 
@@ -79,16 +82,17 @@ service_route(struct conv *c, struct app *a, const char *name, const json_t *ent
 	const json_t *port = json_object_get(entry, "port");
 	long long n = cx_json_int(port, "port", 0);
 	const char *scheme = cx_json_strd(port, "scheme", "http"), *status;
-	CX_FREE char *host = want_host(c, a->name, name), *url = NULL, *reason = NULL;
-	long want = want_count(a, name, entry), https = (long)cx_json_int(json_object_get(c->spool.rack, "ports"), "https", 443);
+	CX_FREE char *host = want_host(c, a->name, name), *url = NULL, *reason = NULL, *hint = NULL;
+	long want = want_count(a, name, entry),
+	     https = (long)cx_json_int(json_object_get(c->spool.rack, "ports"), "https", 443);
 	struct tally t = count(c, a, name);
 	json_t *backends, *s;
 
-	status = status_of(c, &t, want, &reason);
+	status = status_of(c, &t, entry, want, &reason, &hint);
 	url = n == 0 ? NULL : https == 443 ? cx_fmt("https://%s", host) : cx_fmt("https://%s:%ld", host, https);
-	s = json_pack("{s:s,s:s,s:s?,s:I,s:s,s:i,s:i,s:i,s:s,s:s,s:s?}", "name", name, "host", host, "url", url, "port", (json_int_t)n,
-		"scheme", scheme, "count", (int)want, "running", (int)t.running, "healthy", (int)t.healthy, "release",
-		state_str(a, "active"), "status", status, "reason", reason);
+	s = json_pack("{s:s,s:s,s:s?,s:I,s:s,s:i,s:i,s:i,s:s,s:s,s:s?}", "name", name, "host", host, "url", url, "port",
+		(json_int_t)n, "scheme", scheme, "count", (int)want, "running", (int)t.running, "healthy",
+		(int)t.healthy, "release", state_str(a, "active"), "status", status, "reason", reason);
 	(void)json_array_append_new(states, s);
 	if (n == 0)
 		return NULL;
@@ -96,8 +100,9 @@ service_route(struct conv *c, struct app *a, const char *name, const json_t *ent
 	add_backends(c, a, name, n, 1, backends);
 	if (json_array_size(backends) == 0)
 		add_backends(c, a, name, n, 0, backends);
-	return json_pack("{s:s,s:[s],s:s,s:s,s:s?,s:I,s:o}", "name", name, "hosts", host, "scheme", scheme, "state", status, "reason",
-		reason, "timeout", (json_int_t)cx_json_int(entry, "timeout", 60), "backends", backends);
+	return json_pack("{s:s,s:[s],s:s,s:s,s:s?,s:s?,s:I,s:o}", "name", name, "hosts", host, "scheme", scheme,
+		"state", status, "reason", reason, "hint", hint, "timeout",
+		(json_int_t)cx_json_int(entry, "timeout", 60), "backends", backends);
 }
 
 static int
@@ -134,7 +139,8 @@ put_state(struct conv *c, struct app *a, json_t *services, json_t *resources)
 {
 	struct cx_err e;
 
-	if (json_equal(json_object_get(a->state, "services"), services) && json_equal(json_object_get(a->state, "resources"), resources))
+	if (json_equal(json_object_get(a->state, "services"), services) &&
+		json_equal(json_object_get(a->state, "resources"), resources))
 		return;
 	(void)json_object_set(a->state, "services", services);
 	(void)json_object_set(a->state, "resources", resources);
@@ -158,8 +164,8 @@ route_publish(struct conv *c, struct app *a)
 			(void)json_array_append_new(services, r);
 	}
 	resources = resource_routes(c, a, a->manifest);
-	route = json_pack("{s:i,s:s,s:s,s:O,s:O}", "v", 1, "app", a->name, "release", state_str(a, "active"), "services", services,
-		"resources", resources);
+	route = json_pack("{s:i,s:s,s:s,s:O,s:O}", "v", 1, "app", a->name, "release", state_str(a, "active"),
+		"services", services, "resources", resources);
 	(void)put_route(c, a, route);
 	put_state(c, a, states, resources);
 }

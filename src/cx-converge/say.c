@@ -2,6 +2,7 @@
 #include <cx/buf.h>
 #include <cx/event.h>
 #include <cx/own.h>
+#include <cx/store.h>
 #include <string.h>
 
 void
@@ -35,6 +36,23 @@ complain(const char *what, const struct cx_err *e)
 	(void)snprintf(last, sizeof(last), "%s", text);
 	at = now_s();
 	(void)fprintf(stderr, "cx-converge: %s\n", text);
+}
+
+void
+release_activate(struct conv *c, const char *app, const char *release)
+{
+	struct cx_err e;
+	CX_JSON json_t *all = cx_store_releases(&c->spool, app, &e);
+	size_t i;
+	json_t *r;
+
+	json_array_foreach (all, i, r) {
+		const char *id = cx_json_strd(r, "id", ""), *status = cx_json_strd(r, "status", "");
+
+		if (strcmp(id, release) != 0 && strcmp(status, "active") == 0)
+			release_mark(c, app, id, "superseded", NULL);
+	}
+	release_mark(c, app, release, "active", NULL);
 }
 
 void

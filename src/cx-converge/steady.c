@@ -12,7 +12,8 @@ wanted(const struct app *a, const struct box *b)
 {
 	const json_t *entry = json_object_get(json_object_get(a->manifest, "services"), b->service);
 
-	return entry && strcmp(b->release, state_str(a, "active")) == 0 && b->index >= 1 && b->index <= want_count(a, b->service, entry);
+	return entry && strcmp(b->release, state_str(a, "active")) == 0 && b->index >= 1 &&
+	       b->index <= want_count(a, b->service, entry);
 }
 
 /* A crash restarts the same container, later each time; one that stayed up for a minute begins anew. */
@@ -23,11 +24,11 @@ restart(struct conv *c, struct box *b)
 	double now = now_s();
 	struct cx_err e;
 
-	if (m->restart_at == 0) {
+	if (!(m->restart_at > 0)) {
 		unsigned delay = m->restarts < 6 ? (1U << m->restarts) >> 1 : BACKOFF_MAX;
 
-		/* What our own hand stopped, or an engine that restarted, is no crash. */
-		m->restart_at = now + (m->unhurt || !m->ever ? 0 : delay);
+		/* What our own hand stopped is no crash. */
+		m->restart_at = now + (m->unhurt ? 0 : delay);
 		m->unhurt = 0;
 		m->term_at = 0;
 		(void)fprintf(stderr, "%s: down, starts again in %.0f s\n", b->name, m->restart_at - now);
@@ -42,7 +43,6 @@ restart(struct conv *c, struct box *b)
 	if (box_start(c, b, &e) < 0) {
 		(void)snprintf(m->said, sizeof(m->said), "%.200s", e.text);
 		complain("start a container", &e);
-		m->ever = 1; /* back off */
 	}
 }
 
@@ -52,7 +52,7 @@ keep(struct conv *c, struct app *a, struct box *b)
 	const json_t *entry = json_object_get(json_object_get(a->manifest, "services"), b->service);
 
 	b->memo->retire_since = 0;
-	if (b->memo->term_at) { /* asked to stop by a request: let it end, then start it again */
+	if (b->memo->term_at > 0) { /* asked to stop by a request: let it end, then start it again */
 		if (b->state == RUNNING) {
 			if (now_s() - b->memo->term_at > 10)
 				box_stop(c, b);
@@ -70,23 +70,22 @@ keep(struct conv *c, struct app *a, struct box *b)
 	health_visit(c, b, entry);
 }
 
-/* Not wanted any more: no route leads to it since this pass; it stops when its connections end, or when the time is up. */
+/* Not wanted any more: no route leads to it since this pass; it stops when its connections end, or when the time is up.
+ */
 static void
-retire(struct conv *c, struct app *a, struct box *b)
+retire(struct conv *c, struct box *b)
 {
-	const json_t *entry = json_object_get(json_object_get(a->manifest, "services"), b->service);
-	const json_t *port = json_object_get(entry, "port");
-	double now = now_s(), drain = (double)cx_json_int(entry, "drain", 30);
+	double now = now_s();
 	int open;
 
 	c->busy = 1;
-	if (b->memo->retire_since == 0) {
+	if (!(b->memo->retire_since > 0)) {
 		b->memo->retire_since = now;
 		return;
 	}
 	/* The router reads a route within milliseconds; half a second is for connections that it is just making. */
-	open = b->state == RUNNING && !b->memo->term_at ? diagnose_connections(c, b, (long)cx_json_int(port, "port", 0)) : 0;
-	if (now - b->memo->retire_since < 0.5 || (open != 0 && now - b->memo->retire_since < drain))
+	open = b->state == RUNNING && !(b->memo->term_at > 0) ? diagnose_connections(c, b) : 0;
+	if (now - b->memo->retire_since < 0.5 || (open != 0 && now - b->memo->retire_since < (double)b->drain))
 		return;
 	box_stop(c, b);
 }
@@ -149,7 +148,7 @@ steady_step(struct conv *c, struct app *a)
 
 	if (!state_str(a, "active")[0] || !load(c, a))
 		return;
-	(void)resource_step(c, a, a->manifest, NULL, NULL);
+	(void)resource_step(c, a, a->manifest, NULL, NULL, NULL);
 	if (now_s() >= a->broken_until)
 		make_missing(c, a);
 	for (size_t i = 0; i < c->n; i++) {
@@ -160,6 +159,6 @@ steady_step(struct conv *c, struct app *a)
 		if (wanted(a, b))
 			keep(c, a, b);
 		else if (strcmp(b->release, promoting) != 0)
-			retire(c, a, b);
+			retire(c, b);
 	}
 }

@@ -62,6 +62,10 @@ want_service(struct conv *c, const struct app *a, const char *release, const cha
 	cx_json_set(labels, "convox.name", service);
 	cx_json_set(labels, "convox.index", text);
 	cx_json_set(labels, "convox.hash", hash);
+	(void)snprintf(text, sizeof(text), "%lld", cx_json_int(json_object_get(entry, "port"), "port", 0));
+	cx_json_set(labels, "convox.port", text);
+	(void)snprintf(text, sizeof(text), "%lld", cx_json_int(entry, "drain", 30));
+	cx_json_set(labels, "convox.drain", text);
 	*name = cx_fmt("%s.%s.service.%s.%s.%ld", c->rack, a->name, service, release, index);
 	return body;
 }

@@ -32,7 +32,9 @@ poke(void *arg, const char *p, size_t n)
 static _Noreturn void
 read_events(struct conv *c, int to)
 {
-	CX_FREE char *filter = cx_fmt("{\"label\":[\"convox.rack=%s\"],\"type\":[\"container\"],\"event\":[\"die\",\"start\",\"destroy\",\"oom\"]}", c->rack);
+	CX_FREE char *filter = cx_fmt("{\"label\":[\"convox.rack=%s\"],\"type\":[\"container\"],\"event\":[\"die\","
+				      "\"start\",\"destroy\",\"oom\"]}",
+		c->rack);
 	struct cx_http_req r = {.method = "GET", .write = poke, .arg = &to};
 	CX_BUF struct cx_buf path = {0};
 	struct cx_err e;
