@@ -5,12 +5,13 @@
 #include <cx/proc.h>
 #include <cx/provider.h>
 #include <cx/table.h>
+#include <cx/verb.h>
 #include <string.h>
 
 #define ARGS_MAX 10
 
-static const char usage_text[] = "usage: cx-rack [start | stop | restart | status | trust | untrust]\n"
-				 "       cx-rack logs [-f] [-n LINES] [DAEMON]\n";
+static const char usage[] = "usage: cx-rack [info | start | stop | restart | status | trust | untrust]\n"
+			    "       cx-rack logs [-f] [-n LINES] [DAEMON]\n";
 
 static void
 line(const char *key, const char *value)
@@ -30,12 +31,15 @@ print_ports(const json_t *rack)
 }
 
 static int
-info(struct cx_err *e)
+info(int argc, char **argv, struct cx_err *e)
 {
-	CX_JSON json_t *all = cx_provider_ask((const char *[]){"rack", "get", NULL}, NULL, e);
+	CX_JSON json_t *all = argc == 1 ? cx_provider_ask((const char *[]){"rack", "get", NULL}, NULL, e) : NULL;
 	const json_t *rack = json_object_get(all, "rack");
 	static const char *const keys[] = {"name", "status", "domain", "address", "subnet", "engine", "spool"};
 
+	(void)argv;
+	if (argc != 1)
+		return CX_USAGE;
 	if (!all)
 		return -1;
 	if (cx_json_wanted())
@@ -47,12 +51,15 @@ info(struct cx_err *e)
 }
 
 static int
-status(struct cx_err *e)
+status(int argc, char **argv, struct cx_err *e)
 {
 	static const struct cx_column columns[] = {{"DAEMON", "name", 0}, {"STATE", "state", 0}, {"PID", "pid", 0},
 		{"RESTARTS", "restarts", 0}, {"STARTED", "since", 1}, {NULL, NULL, 0}};
-	CX_JSON json_t *all = cx_provider_ask((const char *[]){"rack", "status", NULL}, NULL, e);
+	CX_JSON json_t *all = argc == 1 ? cx_provider_ask((const char *[]){"rack", "status", NULL}, NULL, e) : NULL;
 
+	(void)argv;
+	if (argc != 1)
+		return CX_USAGE;
 	if (!all)
 		return -1;
 	if (cx_json_wanted()) {
@@ -74,42 +81,59 @@ logs(int argc, char **argv, struct cx_err *e)
 
 	if (argc > ARGS_MAX)
 		return cx_err_set(e, CX_BAD, "too many arguments");
-	for (int i = 2; i < argc; i++)
-		args[i] = argv[i];
+	for (int i = 1; i < argc; i++)
+		args[i + 1] = argv[i];
 	return cx_provider_exec(args, e);
 }
 
 static int
-run(int argc, char **argv, struct cx_err *e)
+act(int argc, const char *verb, struct cx_err *e)
 {
-	static const char *const verbs[] = {"start", "stop", "restart", "trust", "untrust"};
+	if (argc != 1)
+		return CX_USAGE;
+	return cx_provider_watch((const char *[]){"rack", verb, NULL}, NULL, e);
+}
 
-	if (argc < 2)
-		return info(e);
-	if (strcmp(argv[1], "logs") == 0)
-		return logs(argc, argv, e);
-	if (argc == 2 && strcmp(argv[1], "status") == 0)
-		return status(e);
-	for (size_t i = 0; argc == 2 && i < sizeof(verbs) / sizeof(*verbs); i++)
-		if (strcmp(argv[1], verbs[i]) == 0)
-			return cx_provider_watch((const char *[]){"rack", verbs[i], NULL}, NULL, e);
-	(void)fputs(usage_text, stderr);
-	return CX_BAD;
+static int
+start(int argc, char **argv, struct cx_err *e)
+{
+	(void)argv;
+	return act(argc, "start", e);
+}
+
+static int
+stop(int argc, char **argv, struct cx_err *e)
+{
+	(void)argv;
+	return act(argc, "stop", e);
+}
+
+static int
+restart(int argc, char **argv, struct cx_err *e)
+{
+	(void)argv;
+	return act(argc, "restart", e);
+}
+
+static int
+trust(int argc, char **argv, struct cx_err *e)
+{
+	(void)argv;
+	return act(argc, "trust", e);
+}
+
+static int
+untrust(int argc, char **argv, struct cx_err *e)
+{
+	(void)argv;
+	return act(argc, "untrust", e);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct cx_err e;
-	int r = 0;
+	static const struct cx_verb verbs[] = {{"info", info}, {"start", start}, {"stop", stop}, {"restart", restart},
+		{"status", status}, {"trust", trust}, {"untrust", untrust}, {"logs", logs}, {NULL, NULL}};
 
-	if (cx_globals(&argc, argv, 0, &e) < 0)
-		return cx_err_report(&e, "cx-rack");
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		(void)fputs(usage_text, stdout);
-	else
-		r = run(argc, argv, &e);
-	if (r < 0 || cx_out_close(&e) < 0)
-		return cx_err_report(&e, "cx-rack");
-	return r;
+	return cx_verb_main("cx-rack", usage, verbs, argc, argv);
 }
