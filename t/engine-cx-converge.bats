@@ -14,7 +14,7 @@ setup_file() {
 	paths
 	local root=$BATS_FILE_TMPDIR/root
 	cp -R "$ROOT/share/cx" "$CX_SHARE"
-	jq '.image = "cvt33-box:1" | .command = ["nc", "-lk", "-p", "6379", "-e", "cat"]' "$ROOT/share/cx/resource/redis.json" > "$CX_SHARE/resource/redis.json"
+	jq '.image = "cvt33-box:1" | .command = ["httpd", "-f", "-p", "6379"]' "$ROOT/share/cx/resource/redis.json" > "$CX_SHARE/resource/redis.json"
 	jq '.image = "localhost:1/none:1"' "$ROOT/share/cx/resource/postgres.json" > "$CX_SHARE/resource/postgres.json"
 	mkdir -p "$CX_SPOOL"/{apps,routes,ca,log,run} "$root"/{bin,www,tmp}
 	jq -n --arg e "$CX_ENGINE" '{v:1,name:"cvt33",domain:"cvt.test",address:"127.84.33.1",network:"cx-cvt33",bridge:"cxcvt33",subnet:"10.184.33.0/24",gateway:"10.184.33.1",ports:{https:8443,http:8080,dns:5353},uid:65534,gid:65534,engine:$e,resolvers:[],keep:2,created:"2026-01-01T00:00:00.000Z"}' > "$CX_SPOOL/rack.json"
@@ -83,8 +83,10 @@ release() {
 }
 
 web() { # [COMMAND [MORE]]: a manifest of one service
+	# As PID 1, httpd alone would not hear SIGTERM.
+	local run="sh -c 'trap \"exit 0\" TERM; httpd -f -p 3000 -h /www & wait'"
 	printf 'services:\n  web:\n    image: cvt33-box:1\n    command: %s\n    port: 3000\n    health: {path: /, interval: 1, timeout: 1, grace: 1}\n    drain: 5\n%s' \
-		"${1:-httpd -f -p 3000 -h /www}" "${2-}"
+		"${1:-$run}" "${2-}"
 }
 
 app() {
@@ -169,8 +171,10 @@ count_is() {
 	app
 	cx-promote "$(release "$(web)")"
 	id=$(boxes "app=$CX_APP")
+	before=$(api GET "/containers/$id/json" | jq -r .State.StartedAt)
+	again() { [ "$(api GET "/containers/$id/json" | jq -r .State.StartedAt)" != "$before" ] && is '.services[0].healthy == 1'; }
 	api POST "/containers/$id/kill"
-	wait_until 5 is '.services[0].healthy == 1'
+	wait_until 5 again
 	[ "$(boxes "app=$CX_APP")" = "$id" ]
 	# The second crash waits a second: long enough to see what the route says.
 	api POST "/containers/$id/kill"
