@@ -206,6 +206,7 @@ loop(struct conv *c, int once, struct cx_err *e)
 			complain("this pass failed", e);
 		if (once && (!good || (!c->busy && !c->dirty)))
 			break;
+		c->busy |= now_s() < w.settles;
 		if (good && c->dirty)
 			continue;
 		fds[0] = w.inotify;

@@ -16,7 +16,7 @@ int
 watch_open(struct watch *w, struct cx_err *e)
 {
 	w->events = w->child = -1;
-	w->next_child = 0;
+	w->next_child = w->settles = 0;
 	w->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	return w->inotify < 0 ? cx_err_sys(e, "watch the spool") : 0;
 }
@@ -91,8 +91,9 @@ watch_drain(struct watch *w)
 		;
 	if (w->events < 0)
 		return;
+	/* The engine tells that a container died before its list does: look again for a second. */
 	while ((n = read(w->events, buf, sizeof(buf))) > 0)
-		;
+		w->settles = now_s() + 1;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 		close(w->events);
 		(void)kill(w->child, SIGKILL);

@@ -8,7 +8,7 @@ struct cx_err;
 struct watch {
 	int inotify, events; /* descriptors to wait for */
 	int child; /* pid of the reader of the engine's events; -1: none */
-	double next_child;
+	double next_child, settles;
 };
 
 int watch_open(struct watch *w, struct cx_err *e);
