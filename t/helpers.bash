@@ -5,7 +5,9 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # CX_TEST_BIN lets `make sanitize` run the same tests against the instrumented programs.
 PATH=${CX_TEST_BIN:-$ROOT/bin}:$PATH
 export ROOT PATH CX_SHARE=$ROOT/share/cx
-unset CX_APP CX_RACK CX_SPOOL CX_EXEC_PATH CX_JSON RACK_URL DOCKER_HOST NO_COLOR
+unset CX_APP CX_RACK CX_EXEC_PATH CX_JSON RACK_URL DOCKER_HOST NO_COLOR
+# A rack that setup_file installed is the file's; any other spool is not ours.
+[ "${CX_TEST_RACK-}" = "${BATS_FILE_TMPDIR-none}" ] || unset CX_SPOOL
 export LC_ALL=C.UTF-8
 
 # wait_until SECONDS COMMAND...: polls a condition (readiness), fails when the time is over.
@@ -52,7 +54,7 @@ dump() {
 # rack_up N: installs a Local Rack of its own: name tN, domain tN.test, 127.84.N.1, high ports. Exports CX_SPOOL.
 rack_up() {
 	N=$1
-	export N CX_SPOOL=$BATS_FILE_TMPDIR/rack
+	export N CX_SPOOL=$BATS_FILE_TMPDIR/rack CX_TEST_RACK=$BATS_FILE_TMPDIR
 	cx install local --name "t$N" --domain "t$N.test" --address "127.84.$N.1" --subnet "10.184.$N.0/24" \
 		--https-port 8443 --http-port 8080 --dns-port 5353 --no-trust --no-resolver --no-boot >&2
 }
