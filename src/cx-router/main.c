@@ -3,16 +3,15 @@
  * for the bridge. The worker talks to the network: it runs as an unprivileged
  * user and holds no authority's key.
  */
-#include "listen.h"
 #include "router.h"
 #include <cx/err.h>
+#include <cx/net.h>
 #include <cx/own.h>
 #include <cx/proc.h>
 #include <cx/spool.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <grp.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -60,7 +59,7 @@ on_signal(int sig)
 static int
 bind_one(struct parent *p, const char *address, int port, enum how how, struct cx_err *e)
 {
-	int fd = p->n < LISTEN_MAX ? listen_on(address, port, NULL, e) : cx_err_set(e, CX_BAD, "more than %d listeners", LISTEN_MAX);
+	int fd = p->n < LISTEN_MAX ? cx_net_listen(SOCK_STREAM, address, port, NULL, e) : cx_err_set(e, CX_BAD, "more than %d listeners", LISTEN_MAX);
 
 	if (fd < 0)
 		return -1;
@@ -74,7 +73,7 @@ bind_text(struct parent *p, const char *text, enum how how, struct cx_err *e)
 	char address[46];
 	int port;
 
-	if (listen_parse(text, address, &port, e) < 0)
+	if (cx_net_parse(text, ':', address, &port, e) < 0)
 		return -1;
 	if (how == TLS)
 		p->https_port = port;
@@ -135,23 +134,6 @@ start_mint(struct parent *p, struct cx_err *e)
 }
 
 static int
-drop(const struct parent *p, struct cx_err *e)
-{
-	gid_t gid = (gid_t)p->gid;
-	uid_t uid = (uid_t)p->uid;
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return cx_err_sys(e, "give up new privileges");
-	if (geteuid() != 0)
-		return 0;
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-		return cx_err_sys(e, "become user %ld", p->uid);
-	/* Changing identity clears the death signal (prctl(2)). */
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	return setuid(0) == 0 ? cx_err_set(e, CX_SYS, "the privileges are still there") : 0;
-}
-
-static int
 watch_routes(struct router *r, struct cx_err *e)
 {
 	r->routes = (struct source){ROUTES, inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
@@ -177,7 +159,7 @@ worker(struct parent *p, int sock, struct cx_err *e)
 	/* The folder becomes the working directory: the way to it may be closed to the user that the worker becomes. */
 	if (chdir(p->routes) < 0)
 		return cx_err_sys(e, "open %s", p->routes);
-	if (tls_open(&r, p->cert, e) < 0 || drop(p, e) < 0 || watch_routes(&r, e) < 0)
+	if (tls_open(&r, p->cert, e) < 0 || cx_net_drop(p->uid, p->gid, e) < 0 || watch_routes(&r, e) < 0)
 		return -1;
 	worker_watch(&r, &r.routes, EPOLLIN);
 	worker_watch(&r, &r.parent, EPOLLIN);
@@ -227,9 +209,9 @@ follow_bridge(struct parent *p)
 
 	if (index == 0 || index == p->bridge_index)
 		return;
-	tls = listen_on(p->gateway, 443, p->bridge, &e);
-	http = tls < 0 ? -1 : listen_on(p->gateway, 80, p->bridge, &e);
-	if (http >= 0 && listen_pass(p->worker_sock, 'g', tls) == 0 && listen_pass(p->worker_sock, 'G', http) == 0) {
+	tls = cx_net_listen(SOCK_STREAM, p->gateway, 443, p->bridge, &e);
+	http = tls < 0 ? -1 : cx_net_listen(SOCK_STREAM, p->gateway, 80, p->bridge, &e);
+	if (http >= 0 && cx_net_pass(p->worker_sock, 'g', tls) == 0 && cx_net_pass(p->worker_sock, 'G', http) == 0) {
 		p->bridge_index = index;
 		complained = 0;
 	} else if (!complained++) {
@@ -254,7 +236,7 @@ rotate_log(struct parent *p)
 	(void)rename(p->log_file, old);
 	close(p->log);
 	if (open_log(p, &e) == 0)
-		(void)listen_pass(p->worker_sock, 'l', p->log);
+		(void)cx_net_pass(p->worker_sock, 'l', p->log);
 }
 
 static int

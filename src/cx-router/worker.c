@@ -2,6 +2,7 @@
 #include "router.h"
 #include <arpa/inet.h>
 #include <cx/err.h>
+#include <cx/net.h>
 #include <cx/own.h>
 #include <errno.h>
 #include <signal.h>
@@ -164,22 +165,12 @@ routes_changed(struct router *r)
 static void
 from_parent(struct router *r)
 {
-	char what;
-	union {
-		struct cmsghdr h;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} u;
-	struct iovec iov = {&what, 1};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf, .msg_controllen = sizeof(u.buf)};
-	ssize_t n = recvmsg(r->parent.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *h = n == 1 ? CMSG_FIRSTHDR(&m) : NULL;
-	int fd;
+	int fd, what = cx_net_take(r->parent.fd, &fd);
 
-	if (n == 0)
+	if (what < 0)
 		ended = 1; /* the parent is gone */
-	if (!h || h->cmsg_type != SCM_RIGHTS)
+	if (what <= 0)
 		return;
-	memcpy(&fd, CMSG_DATA(h), sizeof(fd));
 	if (what == 'l') {
 		log_replace(r, fd);
 		return;

@@ -1,19 +1,22 @@
-#include "listen.h"
 #include <arpa/inet.h>
 #include <cx/buf.h>
 #include <cx/err.h>
+#include <cx/net.h>
 #include <cx/own.h>
 #include <dirent.h>
 #include <errno.h>
+#include <grp.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
-/* Inode of the socket that listens on the port (of the address, or of all addresses) by /proc/net/tcp; 0: not seen. */
+/* Inode of the socket that has the port (of the address, or of all addresses) by /proc/net; 0: not seen. */
 static unsigned long
-holder_inode(struct in_addr addr, int port)
+holder_inode(int type, struct in_addr addr, int port)
 {
-	CX_FCLOSE FILE *f = fopen("/proc/net/tcp", "re");
+	CX_FCLOSE FILE *f = fopen(type == SOCK_STREAM ? "/proc/net/tcp" : "/proc/net/udp", "re");
 	char line[512];
 
 	while (f && fgets(line, sizeof(line), f)) {
@@ -22,7 +25,7 @@ holder_inode(struct in_addr addr, int port)
 
 		if (sscanf(line, " %*d: %8X:%4X %*8X:%*4X %2X %*s %*s %*s %*d %*d %lu", &a, &p, &state, &inode) != 4)
 			continue;
-		if (state == 0x0a && p == (unsigned)port && (a == 0 || a == addr.s_addr))
+		if ((type != SOCK_STREAM || state == 0x0a) && p == (unsigned)port && (a == 0 || a == addr.s_addr))
 			return inode;
 	}
 	return 0;
@@ -49,9 +52,9 @@ has_socket(const char *pid, unsigned long inode)
 
 /* "nginx (process 12)", or "another program"; owned by the caller. */
 static char *
-holder(struct in_addr addr, int port)
+holder(int type, struct in_addr addr, int port)
 {
-	unsigned long inode = holder_inode(addr, port);
+	unsigned long inode = holder_inode(type, addr, port);
 	DIR *d = inode ? opendir("/proc") : NULL;
 	char *who = NULL;
 
@@ -72,51 +75,53 @@ holder(struct in_addr addr, int port)
 }
 
 static int
-in_use(const char *address, struct in_addr addr, int port, struct cx_err *e)
+in_use(int type, const char *address, struct in_addr addr, int port, struct cx_err *e)
 {
-	CX_FREE char *who = holder(addr, port);
+	CX_FREE char *who = holder(type, addr, port);
 
 	(void)cx_err_set(e, CX_SYS, "%s:%d is taken by %s", address, port, who);
-	return cx_err_hint(e, "stop it, or use other ports (cx install local --https-port, --http-port)");
+	return cx_err_hint(e, "stop it, or use other ports (cx install local --https-port, --http-port, --dns-port)");
 }
 
 int
-listen_on(const char *address, int port, const char *device, struct cx_err *e)
+cx_net_listen(int type, const char *address, int port, const char *device, struct cx_err *e)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
-	CX_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CX_CLOSE int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int one = 1;
 
 	if (fd < 0)
 		return cx_err_sys(e, "make a socket");
 	if (inet_pton(AF_INET, address, &sa.sin_addr) != 1)
 		return cx_err_set(e, CX_BAD, "\"%.60s\" is not an IPv4 address", address);
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* Of a datagram socket it would let another program share the port. */
+	if (type == SOCK_STREAM)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) < 0)
 		return cx_err_sys(e, "bind to %s", device);
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return errno == EADDRINUSE ? in_use(address, sa.sin_addr, port, e) : cx_err_sys(e, "bind %s:%d", address, port);
-	if (listen(fd, 4096) < 0)
-		return errno == EADDRINUSE ? in_use(address, sa.sin_addr, port, e) : cx_err_sys(e, "listen on %s:%d", address, port);
+		return errno == EADDRINUSE ? in_use(type, address, sa.sin_addr, port, e) : cx_err_sys(e, "bind %s:%d", address, port);
+	if (type == SOCK_STREAM && listen(fd, 4096) < 0)
+		return errno == EADDRINUSE ? in_use(type, address, sa.sin_addr, port, e) : cx_err_sys(e, "listen on %s:%d", address, port);
 	return cx_steal_fd(&fd);
 }
 
 int
-listen_parse(const char *text, char address[46], int *port, struct cx_err *e)
+cx_net_parse(const char *text, char separator, char address[46], int *port, struct cx_err *e)
 {
-	const char *colon = strrchr(text, ':');
+	const char *colon = strrchr(text, separator);
 	char *end;
 	long n = colon ? strtol(colon + 1, &end, 10) : 0;
 
 	if (!colon || colon - text > 45 || n < 1 || n > 65535 || *end)
-		return cx_err_set(e, CX_BAD, "\"%.80s\" is not ADDRESS:PORT", text);
+		return cx_err_set(e, CX_BAD, "\"%.80s\" is not ADDRESS%cPORT", text, separator);
 	(void)snprintf(address, 46, "%.*s", (int)(colon - text), text);
 	*port = (int)n;
 	return 0;
 }
 
 int
-listen_pass(int sock, char what, int fd)
+cx_net_pass(int sock, char what, int fd)
 {
 	union {
 		struct cmsghdr h;
@@ -131,4 +136,41 @@ listen_pass(int sock, char what, int fd)
 	h->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
 	return sendmsg(sock, &m, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+int
+cx_net_take(int sock, int *fd)
+{
+	char what;
+	union {
+		struct cmsghdr h;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} u;
+	struct iovec iov = {&what, 1};
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf, .msg_controllen = sizeof(u.buf)};
+	ssize_t n = recvmsg(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *h = n == 1 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	if (n == 0)
+		return -1;
+	if (!h || h->cmsg_type != SCM_RIGHTS)
+		return 0;
+	memcpy(fd, CMSG_DATA(h), sizeof(*fd));
+	return what;
+}
+
+int
+cx_net_drop(long uid, long gid, struct cx_err *e)
+{
+	gid_t g = (gid_t)gid;
+	uid_t u = (uid_t)uid;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return cx_err_sys(e, "give up new privileges");
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(g, g, g) < 0 || setresuid(u, u, u) < 0))
+		return cx_err_sys(e, "become user %ld", uid);
+	/* Changing identity clears the death signal (prctl(2)). */
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	return uid != 0 && setuid(0) == 0 ? cx_err_set(e, CX_SYS, "the privileges are still there") : 0;
 }
