@@ -55,6 +55,12 @@ dump() {
 rack_up() {
 	N=$1
 	export N CX_SPOOL=$BATS_FILE_TMPDIR/rack CX_TEST_RACK=$BATS_FILE_TMPDIR
+	# What a killed run of this file left.
+	cx-local-sweep remove "t$N" >&2 || true
+	for p in $(pgrep -x cx-supervise); do
+		! tr '\0' '\n' < "/proc/$p/environ" 2>/dev/null | grep -q "^CX_TEST_RACK_NAME=t$N$" || kill "$p"
+	done
+	export CX_TEST_RACK_NAME=t$N
 	cx install local --name "t$N" --domain "t$N.test" --address "127.84.$N.1" --subnet "10.184.$N.0/24" \
 		--https-port 8443 --http-port 8080 --dns-port 5353 --no-trust --no-resolver --no-boot >&2
 }
