@@ -52,21 +52,21 @@ teardown() {
 }
 
 @test "a cx-build earlier on the path replaces ours" {
-	cx deploy --create > first.json
+	cx deploy --create > "$BATS_TEST_TMPDIR/first.json"
 	mkdir "$BATS_TEST_TMPDIR/mine"
-	printf '#!/bin/sh\ntouch "%s/used"\nexec jq -c ". + {build: $(jq -c .build %s)}"\n' "$BATS_TEST_TMPDIR" "$PWD/first.json" > "$BATS_TEST_TMPDIR/mine/cx-build"
+	printf '#!/bin/sh\ntouch "%s/used"\nexec jq -c ". + {build: $(jq -c .build %s)}"\n' "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/first.json" > "$BATS_TEST_TMPDIR/mine/cx-build"
 	chmod +x "$BATS_TEST_TMPDIR/mine/cx-build"
 	run --separate-stderr env PATH="$BATS_TEST_TMPDIR/mine:$PATH" CX_EXEC_PATH="$BATS_TEST_TMPDIR/mine" cx deploy
 	dump
 	[ "$status" -eq 0 ]
 	[ -e "$BATS_TEST_TMPDIR/used" ]
-	[ "$(jq -r .build.id first.json)" = "$(jq -r .build.id <<< "$output")" ]
+	[ "$(jq -r .build.id "$BATS_TEST_TMPDIR/first.json")" = "$(jq -r .build.id <<< "$output")" ]
 }
 
 @test "nothing changed: the same build, no upload" {
-	cx deploy --create > first.json
-	cx build > second.json
-	[ "$(jq -r .build.id first.json)" = "$(jq -r .build.id second.json)" ]
+	first=$(cx deploy --create)
+	second=$(cx build)
+	[ "$(jq -r .build.id <<< "$first")" = "$(jq -r .build.id <<< "$second")" ]
 }
 
 @test "a redeploy under load loses no request" {

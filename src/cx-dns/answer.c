@@ -191,7 +191,7 @@ answer(struct answerer *a, const struct zone *z, enum view view, const uint8_t *
 	q->limit = limit < 512 ? 512 : limit > PAYLOAD ? PAYLOAD : limit;
 	q->type = knot_pkt_qtype(a->query);
 	q->question = knot_pkt_question_size(a->query);
-	if (max > q->limit)
+	if (max <= PAYLOAD && max > q->limit) /* by UDP */
 		max = q->limit;
 	if (refusal(a->query) < 0 && !zone_holds(z, knot_pkt_qname(a->query)) &&
 		!(a->query->opt_rr && knot_edns_get_version(a->query->opt_rr) != 0))

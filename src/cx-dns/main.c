@@ -1,136 +1,258 @@
 /*
- * cx-dns: answers for the rack's domain by UDP. Binds, drops its rights, then
- * reads routes and answers.
+ * cx-dns. The parent may: it binds, and waits for the rack's bridge. The
+ * worker answers, as an unprivileged user.
  */
-#include "answer.h"
+#include "dns.h"
 #include <arpa/inet.h>
+#include <cx/buf.h>
 #include <cx/err.h>
+#include <cx/net.h>
+#include <cx/own.h>
 #include <cx/proc.h>
 #include <cx/spool.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <getopt.h>
 #include <net/if.h>
-#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include <sys/wait.h>
+#include <time.h>
 
-static const char usage[] = "usage: cx-dns\n";
+static const char usage[] = "usage: cx-dns\n"
+			    "       cx-dns --routes dir --domain name --listen address:port --answer address\n"
+			    "       [--resolver address[@port]] ...\n";
 
-static int
-listen_udp(const char *address, int port, const char *device, struct cx_err *e)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+struct parent {
+	struct cx_spool spool;
+	const char *routes, *domain, *address, *gateway, *bridge, *answer;
+	const char *resolvers[RESOLVERS_MAX];
+	size_t n_resolvers;
+	char listen[46];
+	int port, udp, tcp, worker_sock;
+	long uid, gid;
+	pid_t worker;
+	unsigned bridge_index;
+};
 
-	if (fd < 0 || inet_pton(AF_INET, address, &sin.sin_addr) != 1)
-		return cx_err_set(e, CX_BAD, "\"%s\" is no address", address);
-	if ((device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) < 0) ||
-		bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0) {
-		(void)cx_err_sys(e, "listen on %s:%d", address, port);
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int
-drop(const json_t *rack, struct cx_err *e)
-{
-	gid_t gid = (gid_t)cx_json_int(rack, "gid", 65534);
-	uid_t uid = (uid_t)cx_json_int(rack, "uid", 65534);
-
-	if (getuid() == 0 && (setgroups(0, NULL) < 0 || setgid(gid) < 0 || setuid(uid) < 0))
-		return cx_err_sys(e, "drop to uid %u", (unsigned)uid);
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? cx_err_sys(e, "set no_new_privs") : 0;
-}
+static volatile sig_atomic_t ended;
 
 static void
-serve(struct answerer *a, const struct zone *z, enum view view, int fd)
+on_signal(int sig)
 {
-	static uint8_t in[4096], out[KNOT_WIRE_MAX_PKTSIZE];
-	struct sockaddr_in from;
-	socklen_t len = sizeof(from);
-	struct query q = {0};
-	ssize_t n;
-	size_t m;
+	(void)sig;
+	ended = 1;
+}
 
-	while ((n = recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)&from, &len)) >= 0) {
-		enum verdict v = answer(a, z, view, in, (size_t)n, out, sizeof(out), &m, &q);
+static int
+from_rack(struct parent *p, struct cx_err *e)
+{
+	const json_t *list;
+	size_t i;
+	json_t *v;
 
-		if (v == ANSWER_FORWARD) {
-			m = answer_error(in, &q, KNOT_RCODE_SERVFAIL, 0, out);
-			v = ANSWER_SEND;
-		}
-		if (v == ANSWER_SEND)
-			(void)sendto(fd, out, m, 0, (struct sockaddr *)&from, len);
-		len = sizeof(from);
+	if (cx_spool_open(&p->spool, e) < 0)
+		return -1;
+	p->routes = cx_fmt("%s/routes", p->spool.path);
+	p->domain = cx_json_strd(p->spool.rack, "domain", "convox");
+	p->address = p->answer = cx_json_strd(p->spool.rack, "address", "");
+	p->gateway = cx_json_str(p->spool.rack, "gateway");
+	p->bridge = cx_json_str(p->spool.rack, "bridge");
+	p->port = (int)cx_json_int(json_object_get(p->spool.rack, "ports"), "dns", 53);
+	p->uid = (long)cx_json_int(p->spool.rack, "uid", 65534);
+	p->gid = (long)cx_json_int(p->spool.rack, "gid", 65534);
+	list = json_object_get(p->spool.rack, "resolvers");
+	json_array_foreach ((json_t *)list, i, v)
+		if (json_is_string(v) && p->n_resolvers < RESOLVERS_MAX)
+			p->resolvers[p->n_resolvers++] = json_string_value(v);
+	return 0;
+}
+
+static int
+prepare(struct dns *d, const struct parent *p, struct cx_err *e)
+{
+	struct sockaddr_in own[VIEWS] = {{.sin_port = htons((uint16_t)p->port)}, {.sin_port = htons(53)}};
+	uint8_t view[VIEWS][4] = {{0}};
+
+	d->epoll = epoll_create1(EPOLL_CLOEXEC);
+	d->routes = (struct source){ROUTES, inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+	if (d->epoll < 0 || d->routes.fd < 0)
+		return cx_err_sys(e, "epoll or inotify");
+	if (inet_pton(AF_INET, p->answer, view[VIEW_HOST]) != 1)
+		return cx_err_set(e, CX_BAD, "\"%.60s\" is not an IPv4 address", p->answer);
+	(void)inet_pton(AF_INET, p->gateway ? p->gateway : p->answer, view[VIEW_CONTAINER]);
+	(void)inet_pton(AF_INET, p->address, &own[VIEW_HOST].sin_addr);
+	if (p->gateway)
+		(void)inet_pton(AF_INET, p->gateway, &own[VIEW_CONTAINER].sin_addr);
+	for (size_t i = 0; i < p->n_resolvers; i++)
+		forward_add_resolver(d, p->resolvers[i], own);
+	if (answerer_init(&d->answerer) < 0)
+		return cx_err_set(e, CX_SYS, "no memory for packets");
+	return zone_init(&d->zone, p->domain, (const uint8_t(*)[4])view, e);
+}
+
+static int
+worker(struct parent *p, int sock, struct cx_err *e)
+{
+	struct dns *d = cx_alloc(sizeof(*d));
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* The folder becomes the working directory: the way to it may be closed to the user that we become. */
+	if (chdir(p->routes) < 0)
+		return cx_err_sys(e, "open %s", p->routes);
+	if (prepare(d, p, e) < 0 || cx_net_drop(p->uid, p->gid, e) < 0)
+		return -1;
+	d->dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->dir < 0 || inotify_add_watch(d->routes.fd, ".", IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE) < 0)
+		return cx_err_sys(e, "watch the routes");
+	zone_load_all(&d->zone, d->dir);
+	d->parent = (struct source){PARENT, sock};
+	worker_watch(d, &d->routes, EPOLLIN);
+	worker_watch(d, &d->parent, EPOLLIN);
+	worker_add(d, p->udp, 0, VIEW_HOST);
+	worker_add(d, p->tcp, 1, VIEW_HOST);
+	cx_ready();
+	return worker_run(d);
+}
+
+static int
+start_worker(struct parent *p, struct cx_err *e)
+{
+	int sock[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) < 0)
+		return cx_err_sys(e, "make a socket pair");
+	p->worker = fork();
+	if (p->worker < 0)
+		return cx_err_sys(e, "fork");
+	if (p->worker == 0) {
+		close(sock[0]);
+		_exit(worker(p, sock[1], e) < 0 ? cx_err_report(e, "cx-dns") : 0);
+	}
+	close(sock[1]);
+	close(p->udp);
+	close(p->tcp);
+	p->worker_sock = sock[0];
+	return 0;
+}
+
+/* The gateway's sockets, as soon as the bridge is there, and again when it was made anew. */
+static void
+follow_bridge(struct parent *p)
+{
+	unsigned index = p->bridge && p->gateway ? if_nametoindex(p->bridge) : 0;
+	static int complained;
+	int udp, tcp;
+	struct cx_err e;
+
+	if (index == 0 || index == p->bridge_index)
+		return;
+	udp = cx_net_listen(SOCK_DGRAM, p->gateway, 53, p->bridge, &e);
+	tcp = udp < 0 ? -1 : cx_net_listen(SOCK_STREAM, p->gateway, 53, p->bridge, &e);
+	if (tcp >= 0 && cx_net_pass(p->worker_sock, 'u', udp) == 0 && cx_net_pass(p->worker_sock, 't', tcp) == 0) {
+		p->bridge_index = index;
+		complained = 0;
+	} else if (!complained++) {
+		(void)cx_err_report(&e, "cx-dns");
+	}
+	if (udp >= 0)
+		close(udp);
+	if (tcp >= 0)
+		close(tcp);
+}
+
+static int
+watch_over(struct parent *p)
+{
+	struct timespec second = {.tv_sec = 1};
+	sigset_t set;
+	int st, told = 0;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	for (;;) {
+		int sig;
+
+		follow_bridge(p);
+		sig = ended ? SIGTERM : sigtimedwait(&set, NULL, &second);
+		if ((sig == SIGTERM || sig == SIGINT) && !told++)
+			(void)kill(p->worker, SIGTERM);
+		if (waitpid(p->worker, &st, told ? 0 : WNOHANG) == p->worker)
+			return WIFSIGNALED(st) ? CX_SYS : WEXITSTATUS(st);
 	}
 }
 
 static int
-run(struct cx_err *e)
+run(struct parent *p, struct cx_err *e)
 {
-	static struct answerer a;
-	static struct zone z;
-	struct cx_spool s;
-	uint8_t view[VIEWS][4] = {{0}};
-	char buf[16384];
-	int dir, watch, fd[VIEWS] = {-1, -1};
+	struct sigaction sa = {.sa_handler = on_signal};
 
-	if (cx_spool_open(&s, e) < 0)
+	p->udp = cx_net_listen(SOCK_DGRAM, p->address, p->port, NULL, e);
+	if (p->udp < 0)
 		return -1;
-	const char *address = cx_json_strd(s.rack, "address", ""), *gateway = cx_json_strd(s.rack, "gateway", "");
-	const char *bridge = cx_json_strd(s.rack, "bridge", "");
-	dir = openat(s.dir, "routes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	(void)snprintf(buf, sizeof(buf), "%s/routes", s.path);
-	if (dir < 0 || watch < 0 ||
-		inotify_add_watch(watch, buf, IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE) < 0)
-		return cx_err_sys(e, "watch %s", buf);
-	(void)inet_pton(AF_INET, address, view[VIEW_HOST]);
-	(void)inet_pton(AF_INET, gateway, view[VIEW_CONTAINER]);
-	fd[VIEW_HOST] = listen_udp(address, (int)cx_json_int(json_object_get(s.rack, "ports"), "dns", 53), NULL, e);
-	if (fd[VIEW_HOST] < 0)
+	p->tcp = cx_net_listen(SOCK_STREAM, p->address, p->port, NULL, e);
+	if (p->tcp < 0 || start_worker(p, e) < 0)
 		return -1;
-	if (*bridge && if_nametoindex(bridge))
-		fd[VIEW_CONTAINER] = listen_udp(gateway, 53, bridge, e);
-	if (zone_init(&z, cx_json_strd(s.rack, "domain", ""), (const uint8_t(*)[4])view, e) < 0 || drop(s.rack, e) < 0)
-		return -1;
-	if (answerer_init(&a) < 0)
-		return cx_err_set(e, CX_SYS, "no memory for packets");
-	zone_load_all(&z, dir);
-	cx_ready();
-	for (;;) {
-		struct pollfd p[3] = {{fd[0], POLLIN, 0}, {fd[1], POLLIN, 0}, {watch, POLLIN, 0}};
+	(void)sigaction(SIGTERM, &sa, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return watch_over(p);
+}
 
-		if (poll(p, 3, -1) < 0)
-			return cx_err_sys(e, "poll");
-		if (p[2].revents && read(watch, buf, sizeof(buf)) > 0)
-			zone_load_all(&z, dir);
-		for (int i = 0; i < VIEWS; i++)
-			if (p[i].revents)
-				serve(&a, &z, (enum view)i, fd[i]);
+static int
+option(struct parent *p, int o, struct cx_err *e)
+{
+	switch (o) {
+	case 'r':
+		p->routes = optarg;
+		return 0;
+	case 'd':
+		p->domain = optarg;
+		return 0;
+	case 'a':
+		p->answer = optarg;
+		return 0;
+	case 's':
+		if (p->n_resolvers == RESOLVERS_MAX)
+			return cx_err_set(e, CX_BAD, "more than %d resolvers", RESOLVERS_MAX);
+		p->resolvers[p->n_resolvers++] = optarg;
+		return 0;
+	case 'l':
+		p->address = p->listen;
+		return cx_net_parse(optarg, ':', p->listen, &p->port, e);
+	default:
+		(void)fputs(usage, o == 'h' ? stdout : stderr);
+		exit(o == 'h' ? 0 : CX_BAD);
 	}
 }
 
 int
 main(int argc, char **argv)
 {
-	struct cx_err e = {0};
+	static const struct option longs[] = {{"routes", required_argument, NULL, 'r'}, {"domain", required_argument, NULL, 'd'},
+		{"listen", required_argument, NULL, 'l'}, {"answer", required_argument, NULL, 'a'},
+		{"resolver", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	struct parent p = {.uid = 65534, .gid = 65534};
+	struct cx_err e;
+	int st;
 
 	if (cx_globals(&argc, argv, 0, &e) < 0)
 		return cx_err_report(&e, "cx-dns");
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		(void)fputs(usage, stdout);
-		return 0;
-	}
-	if (argc != 1) {
+	for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
+		if (option(&p, o, &e) < 0)
+			return cx_err_report(&e, "cx-dns");
+	if (optind != argc || (p.routes && (!p.domain || !p.address || !p.answer)) || (!p.routes && (p.domain || p.address))) {
 		(void)fputs(usage, stderr);
 		return CX_BAD;
 	}
-	(void)run(&e);
-	return cx_err_report(&e, "cx-dns");
+	if (!p.routes && from_rack(&p, &e) < 0)
+		return cx_err_report(&e, "cx-dns");
+	st = run(&p, &e);
+	return st < 0 ? cx_err_report(&e, "cx-dns") : st;
 }
