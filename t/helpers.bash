@@ -66,7 +66,7 @@ rack_up() {
 }
 
 rack_down() {
-	cx uninstall local --force >&2
+	cx uninstall "t$N" --force >&2
 }
 
 # get HOST [CURL OPTION...]: a request to the rack, TLS verified with the rack's CA only.
