@@ -344,10 +344,14 @@ unit() {
 	[ -d /run/systemd/system ] && cx-local-hook list | jq -r 'select(.do == "unit").name' | grep .
 }
 
-# The supervisor's process, verified: an old file may name a process of somebody else by now.
+# Whether a process is a supervisor that lives: not somebody else's by now, and not one that ended and was not reaped.
+is_supervisor() {
+	[ "$(cat "/proc/$1/comm" 2>/dev/null)" = cx-supervise ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
 supervisor() {
 	p=$(jq -r '.pid // empty' "$CX_SPOOL/run/supervise.json" 2>/dev/null)
-	[ -n "$p" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = cx-supervise ] && echo "$p"
+	[ -n "$p" ] && is_supervisor "$p" && echo "$p"
 }
 
 start() {
@@ -376,7 +380,7 @@ stop() {
 		kill -TERM "$p"
 	fi
 	i=0
-	while [ "$(cat "/proc/$p/comm" 2>/dev/null)" = cx-supervise ]; do
+	while is_supervisor "$p"; do
 		i=$((i + 1))
 		[ "$i" -lt 600 ] || fail 111 "the supervisor (process $p) does not stop"
 		sleep 0.05

@@ -49,11 +49,12 @@ publish(struct super *s)
 static int
 is_leftover(pid_t pid, unsigned long long birth)
 {
-	CX_FREE char *path = cx_fmt("/proc/%ld/comm", (long)pid);
+	CX_FREE char *path = cx_fmt("/proc/%ld/stat", (long)pid);
 	CX_FCLOSE FILE *f = pid > 1 ? fopen(path, "re") : NULL;
-	char comm[32] = "";
+	char comm[32] = "", state = 'Z'; /* a zombie holds nothing */
 
-	return f && fgets(comm, sizeof(comm), f) && strncmp(comm, "cx-", 3) == 0 && birth && daemon_birth(pid) == birth;
+	return f && fscanf(f, "%*d (%31[^)]) %c", comm, &state) == 2 && state != 'Z' && strncmp(comm, "cx-", 3) == 0 && birth &&
+	       daemon_birth(pid) == birth;
 }
 
 /* Daemons that outlived a supervisor that was killed: they hold ports and locks. */
