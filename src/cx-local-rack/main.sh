@@ -368,8 +368,26 @@ start() {
 	event daemons "done" "router, DNS and converger run"
 }
 
+# Daemons that outlived a supervisor that was killed: the very processes that it started.
+orphans() {
+	jq -r '.daemons[]? | select(.pid) | "\(.pid) \(.birth)"' "$CX_SPOOL/run/supervise.json" 2>/dev/null | while read -r o birth; do
+		[ "$(cut -d ' ' -f 22 "/proc/$o/stat" 2>/dev/null)" != "$birth" ] || grep -q '^State:.Z' "/proc/$o/status" || echo "$o"
+	done
+}
+
+stop_orphans() {
+	i=0
+	for o in $(orphans); do kill -TERM "$o" 2>/dev/null; done
+	while [ -n "$(orphans)" ] && [ "$i" -lt 300 ]; do
+		i=$((i + 1))
+		sleep 0.05
+	done
+	for o in $(orphans); do kill -KILL "$o" 2>/dev/null; done
+}
+
 stop() {
 	if ! p=$(supervisor); then
+		stop_orphans
 		event daemons skip "the daemons do not run"
 		return 0
 	fi
