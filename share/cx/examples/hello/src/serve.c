@@ -122,6 +122,7 @@ request(int fd, char *buf, size_t *have, char *end)
 	*end = 0;
 	if (sscanf(buf, "%15[A-Z] %1023s HTTP/1.%1d", method, path, &minor) != 3)
 		return -1;
+	path[strcspn(path, "?")] = 0;
 	keep = minor >= 1 && !strcasestr(buf, "\r\nConnection: close");
 	length = strcasestr(buf, "\r\nContent-Length:");
 	/* A body is not read: nothing here takes one, so such a connection ends with the reply. */
