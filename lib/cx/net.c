@@ -100,9 +100,11 @@ cx_net_listen(int type, const char *address, int port, const char *device, struc
 	if (device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) < 0)
 		return cx_err_sys(e, "bind to %s", device);
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return errno == EADDRINUSE ? in_use(type, address, sa.sin_addr, port, e) : cx_err_sys(e, "bind %s:%d", address, port);
+		return errno == EADDRINUSE ? in_use(type, address, sa.sin_addr, port, e)
+					   : cx_err_sys(e, "bind %s:%d", address, port);
 	if (type == SOCK_STREAM && listen(fd, 4096) < 0)
-		return errno == EADDRINUSE ? in_use(type, address, sa.sin_addr, port, e) : cx_err_sys(e, "listen on %s:%d", address, port);
+		return errno == EADDRINUSE ? in_use(type, address, sa.sin_addr, port, e)
+					   : cx_err_sys(e, "listen on %s:%d", address, port);
 	return cx_steal_fd(&fd);
 }
 
@@ -147,8 +149,7 @@ cx_net_take(int sock, int *fd)
 		char buf[CMSG_SPACE(sizeof(int))];
 	} u;
 	struct iovec iov = {&what, 1};
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf, .msg_controllen = sizeof(u.buf)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf, .msg_controllen = sizeof(u.buf)};
 	ssize_t n = recvmsg(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *h = n == 1 ? CMSG_FIRSTHDR(&m) : NULL;
 

@@ -230,7 +230,8 @@ cx_spool_sweep(int dirfd, long seconds)
 
 		if (de->d_name[0] != '.' || dot == de->d_name || !cx_id_valid(dot + 1, 'T'))
 			continue;
-		if (fstatat(dirfd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && time(NULL) - st.st_mtime > seconds)
+		if (fstatat(dirfd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+			time(NULL) - st.st_mtime > seconds)
 			(void)unlinkat(dirfd, de->d_name, 0);
 	}
 	if (d)

@@ -26,7 +26,8 @@ struct query {
 int answerer_init(struct answerer *a);
 void answerer_free(struct answerer *a);
 /*
- * Answers a query of n bytes into out, which holds max: at most PAYLOAD means UDP, where what the client takes counts too. ANSWER_FORWARD: the name is not ours and *q is filled.
+ * Answers a query of n bytes into out, which holds max: at most PAYLOAD means UDP, where what the client takes counts
+ * too. ANSWER_FORWARD: the name is not ours and *q is filled.
  */
 enum verdict answer(struct answerer *a, const struct zone *z, enum view view, const uint8_t *in, size_t n, uint8_t *out,
 	size_t max, size_t *len, struct query *q);

@@ -113,8 +113,8 @@ ask(struct dns *d, struct forward *f)
 }
 
 void
-forward_begin(struct dns *d, const uint8_t *query, size_t n, const struct query *q, int udp, const struct sockaddr_in *from,
-	unsigned long long number)
+forward_begin(struct dns *d, const uint8_t *query, size_t n, const struct query *q, int udp,
+	const struct sockaddr_in *from, unsigned long long number)
 {
 	struct forward *f;
 	uint8_t out[512];

@@ -107,7 +107,8 @@ worker(struct parent *p, int sock, struct cx_err *e)
 	if (prepare(d, p, e) < 0 || cx_net_drop(p->uid, p->gid, e) < 0)
 		return -1;
 	d->dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->dir < 0 || inotify_add_watch(d->routes.fd, ".", IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE) < 0)
+	if (d->dir < 0 ||
+		inotify_add_watch(d->routes.fd, ".", IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE) < 0)
 		return cx_err_sys(e, "watch the routes");
 	zone_load_all(&d->zone, d->dir);
 	d->parent = (struct source){PARENT, sock};
@@ -235,9 +236,10 @@ option(struct parent *p, int o, struct cx_err *e)
 int
 main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"routes", required_argument, NULL, 'r'}, {"domain", required_argument, NULL, 'd'},
-		{"listen", required_argument, NULL, 'l'}, {"answer", required_argument, NULL, 'a'},
-		{"resolver", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"routes", required_argument, NULL, 'r'},
+		{"domain", required_argument, NULL, 'd'}, {"listen", required_argument, NULL, 'l'},
+		{"answer", required_argument, NULL, 'a'}, {"resolver", required_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct parent p = {.uid = 65534, .gid = 65534};
 	struct cx_err e;
 	int st;
@@ -247,7 +249,8 @@ main(int argc, char **argv)
 	for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
 		if (option(&p, o, &e) < 0)
 			return cx_err_report(&e, "cx-dns");
-	if (optind != argc || (p.routes && (!p.domain || !p.address || !p.answer)) || (!p.routes && (p.domain || p.address))) {
+	if (optind != argc || (p.routes && (!p.domain || !p.address || !p.answer)) ||
+		(!p.routes && (p.domain || p.address))) {
 		(void)fputs(usage, stderr);
 		return CX_BAD;
 	}

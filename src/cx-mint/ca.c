@@ -66,7 +66,8 @@ new_cert(EVP_PKEY *key, const char *name, long days)
 	X509 *x = X509_new();
 	X509_NAME *n = X509_NAME_new();
 	int ok = x && n && X509_set_version(x, 2) == 1 && set_serial(x) && X509_set_pubkey(x, key) == 1 &&
-		 X509_gmtime_adj(X509_getm_notBefore(x), -3600) && X509_gmtime_adj(X509_getm_notAfter(x), days * 86400L - 7200) &&
+		 X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
+		 X509_gmtime_adj(X509_getm_notAfter(x), days * 86400L - 7200) &&
 		 X509_NAME_add_entry_by_txt(n, "O", MBSTRING_ASC, (const unsigned char *)"cx", -1, -1, 0) == 1 &&
 		 X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) == 1 &&
 		 X509_set_subject_name(x, n) == 1;
@@ -90,7 +91,8 @@ make_ca(EVP_PKEY *key, const char *rack, const char *domain)
 	if (x && X509_set_issuer_name(x, X509_get_subject_name(x)) == 1 &&
 		add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
 		add_extension(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") &&
-		add_extension(x, x, NID_ext_key_usage, "serverAuth") && add_extension(x, x, NID_subject_key_identifier, "hash") &&
+		add_extension(x, x, NID_ext_key_usage, "serverAuth") &&
+		add_extension(x, x, NID_subject_key_identifier, "hash") &&
 		add_extension(x, x, NID_name_constraints, limits) && X509_sign(x, key, EVP_sha256()) > 0)
 		return x;
 	X509_free(x);
@@ -141,7 +143,8 @@ static int
 make_both(struct cx_spool *s, struct cx_err *e)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *x = key ? make_ca(key, cx_json_strd(s->rack, "name", "local"), cx_json_strd(s->rack, "domain", "convox")) : NULL;
+	X509 *x = key ? make_ca(key, cx_json_strd(s->rack, "name", "local"), cx_json_strd(s->rack, "domain", "convox"))
+		      : NULL;
 	CX_BUF struct cx_buf k = {0}, c = {0};
 	int ok = x && put_pem(&k, key, NULL) && put_pem(&c, NULL, x);
 	int rc = ok ? 0 : ssl_error(e, "make the certificate authority");
@@ -226,7 +229,8 @@ host_ok(const struct ca *ca, const char *host)
 static X509 *
 make_leaf(struct ca *ca, EVP_PKEY *key, const char *host)
 {
-	/* A common name holds 64 bytes at most (RFC 5280, ub-common-name); the names that count are the alternative ones. */
+	/* A common name holds 64 bytes at most (RFC 5280, ub-common-name); the names that count are the alternative
+	 * ones. */
 	X509 *x = new_cert(key, strlen(host) <= 64 ? host : "cx", LEAF_DAYS);
 	CX_FREE char *names = cx_fmt("DNS:%s,DNS:*.%s", host, host);
 

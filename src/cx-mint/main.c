@@ -24,7 +24,8 @@ leaf(struct ca *ca, const char *host, struct cx_err *e)
 	return fwrite(pem.p, 1, pem.n, stdout) == pem.n ? 0 : cx_err_sys(e, "write");
 }
 
-/* One request: a name and a newline. One answer: a length, a newline and so many bytes of PEM; or "!", a reason, a newline. */
+/* One request: a name and a newline. One answer: a length, a newline and so many bytes of PEM; or "!", a reason, a
+ * newline. */
 static int
 answer(struct ca *ca, int fd, const char *host, struct cx_err *e)
 {
@@ -95,7 +96,8 @@ main(int argc, char **argv)
 		return cx_err_report(&e, "cx-mint");
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return fputs(usage, stdout) < 0;
-	known = (argc == 2 && (strcmp(argv[1], "init") == 0 || strcmp(argv[1], "serve") == 0)) || (argc == 3 && strcmp(argv[1], "leaf") == 0);
+	known = (argc == 2 && (strcmp(argv[1], "init") == 0 || strcmp(argv[1], "serve") == 0)) ||
+		(argc == 3 && strcmp(argv[1], "leaf") == 0);
 	if (!known) {
 		(void)fputs(usage, stderr);
 		return CX_BAD;

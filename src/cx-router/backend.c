@@ -165,7 +165,8 @@ backend_failed(struct conn *c, const char *what)
 
 	if (c->reused && c->tries)
 		c->tries--; /* a kept connection that was closed says nothing of the backend */
-	why = c->target ? cx_fmt("process %s %s", c->target->process[0] ? c->target->process : c->target->address, what) : cx_strdup(what);
+	why = c->target ? cx_fmt("process %s %s", c->target->process[0] ? c->target->process : c->target->address, what)
+			: cx_strdup(what);
 	backend_release(c, 0);
 	c->target = NULL;
 	if (again && backend_connect(c) == 0)

@@ -294,7 +294,8 @@ exchange(struct conn *c)
 		request_end(c);
 		return 1;
 	}
-	/* Nobody waits for the answer any more. A half-closed client is not told from one that left; as the ALB, take it for gone. */
+	/* Nobody waits for the answer any more. A half-closed client is not told from one that left; as the ALB, take
+	 * it for gone. */
 	if (c->phase == EXCHANGE && c->client_eof && !c->req_done) {
 		conn_end(c);
 		return 1;

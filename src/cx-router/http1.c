@@ -119,8 +119,8 @@ nominate(struct http1 *h, struct span s)
 static int
 is_hop(struct span s)
 {
-	static const char *const names[] = {"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer",
-		"transfer-encoding", "upgrade"};
+	static const char *const names[] = {"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te",
+		"trailer", "transfer-encoding", "upgrade"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (span_is(s, names[i]))
@@ -169,7 +169,8 @@ read_fields(const char *p, size_t n, size_t max, struct http1 *h, struct span *h
 			return n > max ? -400 : 0;
 		if (len == 0)
 			break;
-		if (h->n == HTTP1_FIELDS_MAX || at + (size_t)len > max || split_field(p + at, (size_t)len, &h->fields[h->n]) < 0)
+		if (h->n == HTTP1_FIELDS_MAX || at + (size_t)len > max ||
+			split_field(p + at, (size_t)len, &h->fields[h->n]) < 0)
 			return -400;
 		rc = take_field(h, &h->fields[h->n++], hosts, &codings, host);
 		if (rc < 0)
@@ -211,7 +212,8 @@ read_host(struct span v, struct span *host)
 			if (!strchr("0123456789abcdefABCDEF:.", v.p[i]))
 				return -1;
 	} else {
-		while (n < v.n && ((unsigned)(((unsigned char)v.p[n] | 32) - 'a') < 26U || (v.p[n] >= '0' && v.p[n] <= '9') || (v.p[n] && strchr("-._", v.p[n]))))
+		while (n < v.n && ((unsigned)(((unsigned char)v.p[n] | 32) - 'a') < 26U ||
+					  (v.p[n] >= '0' && v.p[n] <= '9') || (v.p[n] && strchr("-._", v.p[n]))))
 			n++;
 	}
 	*host = (struct span){v.p, n};
@@ -241,7 +243,8 @@ read_request_line(const char *p, size_t n, struct http1 *h)
 		if (!is_token((unsigned char)p[i]))
 			return -400;
 	for (size_t i = 0; i < h->target.n; i++)
-		if ((unsigned char)h->target.p[i] <= 0x20 || (unsigned char)h->target.p[i] >= 0x7f || h->target.p[i] == '#')
+		if ((unsigned char)h->target.p[i] <= 0x20 || (unsigned char)h->target.p[i] >= 0x7f ||
+			h->target.p[i] == '#')
 			return -400;
 	rc = version(b + 1, n - (size_t)(b + 1 - p), &h->minor);
 	if (rc < 0)
@@ -258,7 +261,9 @@ static int
 check_target(struct http1 *h, struct span host)
 {
 	struct span t = h->target, authority;
-	size_t scheme = t.n > 7 && strncasecmp(t.p, "http://", 7) == 0 ? 7 : t.n > 8 && strncasecmp(t.p, "https://", 8) == 0 ? 8 : 0;
+	size_t scheme = t.n > 7 && strncasecmp(t.p, "http://", 7) == 0    ? 7
+			: t.n > 8 && strncasecmp(t.p, "https://", 8) == 0 ? 8
+									  : 0;
 	const char *slash;
 
 	if (t.p[0] == '/')

@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-#define HTTP1_HEAD_MAX 65536     /* whole head, bytes (the ALB's limit) */
-#define HTTP1_LINE_MAX 16384     /* request line, or one field line */
+#define HTTP1_HEAD_MAX 65536 /* whole head, bytes (the ALB's limit) */
+#define HTTP1_LINE_MAX 16384 /* request line, or one field line */
 #define HTTP1_RESPONSE_MAX 32768 /* whole head of a response */
 #define HTTP1_FIELDS_MAX 200
 
@@ -27,8 +27,8 @@ struct http1_field {
 struct http1 {
 	struct span method, target, host; /* of a request; host without port, as sent */
 	struct span reason, upgrade;
-	int status;       /* of a response */
-	int minor;        /* HTTP/1.minor */
+	int status; /* of a response */
+	int minor; /* HTTP/1.minor */
 	long long length; /* Content-Length; -1: none */
 	int chunked, close, keep_alive, upgrades, expect;
 	size_t n;

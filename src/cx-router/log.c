@@ -54,7 +54,8 @@ log_request(struct conn *c)
 	put_string(&l->b, c->host);
 	cx_buf_adds(&l->b, ",\"path\":");
 	put_string(&l->b, c->path);
-	cx_buf_addf(&l->b, ",\"status\":%d,\"bytes\":%llu,\"ms\":%.1f", c->status, c->bytes, (worker_clock() - c->began) * 1000);
+	cx_buf_addf(&l->b, ",\"status\":%d,\"bytes\":%llu,\"ms\":%.1f", c->status, c->bytes,
+		(worker_clock() - c->began) * 1000);
 	if (c->service)
 		cx_buf_addf(&l->b, ",\"app\":\"%s\",\"service\":\"%s\"", c->service->app, c->service->name);
 	if (c->target)

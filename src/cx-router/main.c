@@ -59,7 +59,8 @@ on_signal(int sig)
 static int
 bind_one(struct parent *p, const char *address, int port, enum how how, struct cx_err *e)
 {
-	int fd = p->n < LISTEN_MAX ? cx_net_listen(SOCK_STREAM, address, port, NULL, e) : cx_err_set(e, CX_BAD, "more than %d listeners", LISTEN_MAX);
+	int fd = p->n < LISTEN_MAX ? cx_net_listen(SOCK_STREAM, address, port, NULL, e)
+				   : cx_err_set(e, CX_BAD, "more than %d listeners", LISTEN_MAX);
 
 	if (fd < 0)
 		return -1;
@@ -109,7 +110,9 @@ from_rack(struct parent *p, struct cx_err *e)
 	p->log_file = cx_fmt("%s/log/access.log", p->spool.path);
 	if (cx_spool_mkdir(p->spool.dir, "log", 0700, e) < 0)
 		return -1;
-	return bind_one(p, address, p->https_port, TLS, e) < 0 ? -1 : bind_one(p, address, (int)cx_json_int(ports, "http", 80), REDIRECT, e);
+	return bind_one(p, address, p->https_port, TLS, e) < 0
+		       ? -1
+		       : bind_one(p, address, (int)cx_json_int(ports, "http", 80), REDIRECT, e);
 }
 
 static int
@@ -137,7 +140,8 @@ static int
 watch_routes(struct router *r, struct cx_err *e)
 {
 	r->routes = (struct source){ROUTES, inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
-	if (r->routes.fd < 0 || inotify_add_watch(r->routes.fd, r->routes_dir, IN_MOVED_TO | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR) < 0)
+	if (r->routes.fd < 0 || inotify_add_watch(r->routes.fd, r->routes_dir,
+					IN_MOVED_TO | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR) < 0)
 		return cx_err_sys(e, "watch the routes");
 	return 0;
 }
@@ -316,10 +320,11 @@ option(struct parent *p, int o, struct cx_err *e)
 int
 main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"routes", required_argument, NULL, 'r'}, {"listen", required_argument, NULL, 'l'},
-		{"cert", required_argument, NULL, 'c'}, {"plain", required_argument, NULL, 'p'}, {"http", required_argument, NULL, 't'},
-		{"https-port", required_argument, NULL, 's'}, {"log", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"routes", required_argument, NULL, 'r'},
+		{"listen", required_argument, NULL, 'l'}, {"cert", required_argument, NULL, 'c'},
+		{"plain", required_argument, NULL, 'p'}, {"http", required_argument, NULL, 't'},
+		{"https-port", required_argument, NULL, 's'}, {"log", required_argument, NULL, 'g'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct parent p = {.https_port = 443, .uid = 65534, .gid = 65534};
 	struct cx_err e;
 	int st;

@@ -73,10 +73,12 @@ make_body(const struct conn *c, int status, const char *why, int html, struct cx
 			cx_buf_addf(b, "see: %s\n", next.p);
 		return;
 	}
-	cx_buf_addf(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%d %s</title>\n"
-		       "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42em;margin:4em auto;padding:0 1em;color:#222}"
-		       "h1{font-size:1.4em}code{background:#eee;padding:.2em .4em;border-radius:3px}</style></head>\n"
-		       "<body><h1>%d %s</h1><p>",
+	cx_buf_addf(b,
+		"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%d %s</title>\n"
+		"<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42em;margin:4em auto;padding:0 "
+		"1em;color:#222}"
+		"h1{font-size:1.4em}code{background:#eee;padding:.2em .4em;border-radius:3px}</style></head>\n"
+		"<body><h1>%d %s</h1><p>",
 		status, phrase(status), status, phrase(status));
 	put_html(b, what.p);
 	cx_buf_adds(b, "</p>\n");
@@ -97,8 +99,9 @@ finish(struct conn *c, int status, const char *extra, const char *type, const st
 	backend_release(c, 0);
 	c->status = status;
 	c->bytes = body->n;
-	cx_buf_addf(&c->to_client, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s%s\r\n", status,
-		phrase(status), type, body->n, extra, close ? "Connection: close\r\n" : "");
+	cx_buf_addf(&c->to_client,
+		"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s%s\r\n",
+		status, phrase(status), type, body->n, extra, close ? "Connection: close\r\n" : "");
 	if (!c->head_request)
 		cx_buf_add(&c->to_client, body->p, body->n);
 	c->responded = c->res_done = 1;
@@ -120,7 +123,8 @@ page_refuse(struct conn *c, int status, const char *why)
 		return;
 	}
 	make_body(c, status, why, html, &body);
-	finish(c, status, status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "", html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8", &body);
+	finish(c, status, status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "",
+		html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8", &body);
 }
 
 void

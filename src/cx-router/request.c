@@ -45,7 +45,8 @@ make_head(struct conn *c, const struct http1 *h)
 			put_span(b, h->fields[i].value);
 			cx_buf_adds(b, ", ");
 		}
-	cx_buf_addf(b, "%s\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Port: %u\r\n", ip, c->ssl ? "https" : "http", c->local_port);
+	cx_buf_addf(b, "%s\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Port: %u\r\n", ip, c->ssl ? "https" : "http",
+		c->local_port);
 	for (size_t i = 0; i < h->n; i++) {
 		const struct http1_field *f = &h->fields[i];
 
@@ -119,9 +120,13 @@ dispatch(struct conn *c, struct span host)
 	if (!c->service)
 		page_refuse(c, 404, "");
 	else if (c->service->https)
-		page_refuse(c, 502, "its port speaks https, which this balancer does not speak to processes yet: use http:PORT");
+		page_refuse(c, 502,
+			"its port speaks https, which this balancer does not speak to processes yet: use http:PORT");
 	else if (c->service->n == 0)
-		page_refuse(c, 503, !c->service->state || strcmp(c->service->state, "stopped") == 0 ? "it is scaled to no process" : strcmp(c->service->state, "crashed") == 0 ? "its process crashed" : "it is starting");
+		page_refuse(c, 503,
+			!c->service->state || strcmp(c->service->state, "stopped") == 0 ? "it is scaled to no process"
+			: strcmp(c->service->state, "crashed") == 0                     ? "its process crashed"
+											: "it is starting");
 	else if (backend_connect(c) < 0)
 		page_refuse(c, 502, "no process takes a connection");
 }
@@ -142,7 +147,11 @@ request_begin(struct conn *c)
 		/* Where the broken message ends is unknown: nothing more is read as a request. */
 		c->client_close = 1;
 		c->req_done = 0;
-		page_refuse(c, -n, n == -501 ? "transfer codings other than chunked are not spoken here" : n == -405 ? "this method is not allowed" : n == -505 ? "HTTP/1.0 and HTTP/1.1 are spoken here" : "the request is malformed");
+		page_refuse(c, -n,
+			n == -501   ? "transfer codings other than chunked are not spoken here"
+			: n == -405 ? "this method is not allowed"
+			: n == -505 ? "HTTP/1.0 and HTTP/1.1 are spoken here"
+				    : "the request is malformed");
 		return 1;
 	}
 	take(c, &h);

@@ -188,7 +188,8 @@ table_load(const char *dir, struct table *old)
 	json_t *v;
 
 	if (!names)
-		(void)fprintf(stderr, "cx-router: the folder %s cannot be read: %s\n", dir, fd < 0 ? strerror(errno) : e.text);
+		(void)fprintf(stderr, "cx-router: the folder %s cannot be read: %s\n", dir,
+			fd < 0 ? strerror(errno) : e.text);
 	t->files = cx_alloc((json_array_size(names) + 1) * sizeof(*t->files));
 	json_array_foreach (names, i, v)
 		read_file(t, fd, json_string_value(v), old);

@@ -19,7 +19,7 @@ struct backend {
 
 struct service {
 	char *app, *name, *state, *reason, *hint;
-	int https;  /* TLS to the backends: not spoken by this version */
+	int https; /* TLS to the backends: not spoken by this version */
 	long timeout; /* seconds until the response must begin */
 	struct backend *backends;
 	size_t n, next;

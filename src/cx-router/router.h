@@ -16,10 +16,10 @@
 
 #define IO_SIZE 16384
 #define CONNS_MAX 8192
-#define IDLE_MAX 64          /* idle backend connections kept, in all */
-#define HEAD_SECONDS 60      /* for a request's head, and between requests */
-#define CONNECT_SECONDS 10   /* to a backend */
-#define BODY_SECONDS 60      /* without a byte in either direction */
+#define IDLE_MAX 64 /* idle backend connections kept, in all */
+#define HEAD_SECONDS 60 /* for a request's head, and between requests */
+#define CONNECT_SECONDS 10 /* to a backend */
+#define BODY_SECONDS 60 /* without a byte in either direction */
 #define LINGER_SECONDS 2
 #define TUNNEL_SECONDS 3600
 
@@ -65,7 +65,7 @@ struct conn {
 	/* what epoll said and no EAGAIN took back */
 	int c_in, c_out, b_in, b_out;
 	struct cx_buf in, to_client, to_backend, back; /* from client; to each; from backend */
-	size_t out_at, back_at;                        /* sent of to_client, to_backend */
+	size_t out_at, back_at; /* sent of to_client, to_backend */
 	/* the request */
 	struct service *service;
 	struct backend *target;

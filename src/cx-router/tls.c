@@ -218,7 +218,8 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsign
 	static const unsigned char protos[] = "\x08http/1.1\x08http/1.0";
 
 	(void)ssl, (void)arg;
-	if (SSL_select_next_proto((unsigned char **)out, outlen, protos, sizeof(protos) - 1, in, inlen) == OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto((unsigned char **)out, outlen, protos, sizeof(protos) - 1, in, inlen) ==
+		OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_OK;
 	return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301, 3.2: no_application_protocol */
 }
@@ -233,8 +234,10 @@ tls_open(struct router *r, const char *cert_file, struct cx_err *e)
 	if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 		SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
 		return cx_err_set(e, CX_SYS, "OpenSSL does not start");
-	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
-	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+					       SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	(void)SSL_CTX_set_mode(
+		ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_num_tickets(ctx, 1);
 	(void)SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"cx", 2);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
@@ -242,7 +245,8 @@ tls_open(struct router *r, const char *cert_file, struct cx_err *e)
 	if (!cert_file)
 		return 0;
 	r->certs->fixed = 1;
-	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1 || SSL_CTX_use_PrivateKey_file(ctx, cert_file, SSL_FILETYPE_PEM) != 1)
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1 ||
+		SSL_CTX_use_PrivateKey_file(ctx, cert_file, SSL_FILETYPE_PEM) != 1)
 		return cx_err_set(e, CX_BAD, "%s does not hold a certificate chain and its key, PEM", cert_file);
 	return 0;
 }

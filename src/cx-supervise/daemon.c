@@ -15,7 +15,7 @@
 #define DELAY_FIRST 0.2
 #define DELAY_MAX 30.0
 #define DELAY_PERMANENT 60.0 /* after exit 100: trying again cannot help, but a person may have mended it */
-#define STEADY 60.0          /* up for so long: the next restart is quick again */
+#define STEADY 60.0 /* up for so long: the next restart is quick again */
 
 double
 daemon_now(void)
@@ -195,12 +195,14 @@ json_t *
 daemon_json(const struct daemon *d)
 {
 	static const char *const names[] = {"stopped", "starting", "up", "backoff", "failed"};
-	json_t *j = json_pack("{s:s,s:s,s:s,s:i}", "name", d->name, "state", names[d->phase], "since", d->since_text, "restarts", (int)d->restarts);
+	json_t *j = json_pack("{s:s,s:s,s:s,s:i}", "name", d->name, "state", names[d->phase], "since", d->since_text,
+		"restarts", (int)d->restarts);
 
 	(void)json_object_set_new(j, "pid", d->pid > 0 ? json_integer(d->pid) : json_null());
 	/* Text: a JSON number of another reader may not hold it. */
 	(void)json_object_set_new(j, "birth", d->pid > 0 ? json_sprintf("%llu", d->birth) : json_null());
 	(void)json_object_set_new(j, "exit", d->exit >= 0 ? json_integer(d->exit) : json_null());
-	(void)json_object_set_new(j, "reason", d->last[0] && cx_utf8_valid(d->last, strlen(d->last)) ? json_string(d->last) : json_null());
+	(void)json_object_set_new(j, "reason",
+		d->last[0] && cx_utf8_valid(d->last, strlen(d->last)) ? json_string(d->last) : json_null());
 	return j;
 }

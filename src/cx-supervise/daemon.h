@@ -19,9 +19,9 @@ struct daemon {
 	enum phase phase;
 	pid_t pid;
 	unsigned long long birth; /* start time of the pid, ticks since boot */
-	int out, ready;           /* our ends: its output, the byte that says it is ready */
-	int log;                  /* directory of the spool, borrowed */
-	double since, next;       /* monotonic seconds: of the phase, of the next start */
+	int out, ready; /* our ends: its output, the byte that says it is ready */
+	int log; /* directory of the spool, borrowed */
+	double since, next; /* monotonic seconds: of the phase, of the next start */
 	double delay;
 	unsigned restarts;
 	int exit; /* status, or 128 + signal; -1: none yet */

@@ -27,7 +27,7 @@ struct super {
 	struct daemon d[DAEMONS_MAX];
 	size_t n;
 	int signals, told; /* told: the starter of a -d was told that all are ready */
-	int tell;          /* where to tell it; -1: nobody waits */
+	int tell; /* where to tell it; -1: nobody waits */
 	char started[32];
 	int stopping;
 };
@@ -53,8 +53,8 @@ is_leftover(pid_t pid, unsigned long long birth)
 	CX_FCLOSE FILE *f = pid > 1 ? fopen(path, "re") : NULL;
 	char comm[32] = "", state = 'Z'; /* a zombie holds nothing */
 
-	return f && fscanf(f, "%*d (%31[^)]) %c", comm, &state) == 2 && state != 'Z' && strncmp(comm, "cx-", 3) == 0 && birth &&
-	       daemon_birth(pid) == birth;
+	return f && fscanf(f, "%*d (%31[^)]) %c", comm, &state) == 2 && state != 'Z' && strncmp(comm, "cx-", 3) == 0 &&
+	       birth && daemon_birth(pid) == birth;
 }
 
 /* Daemons that outlived a supervisor that was killed: they hold ports and locks. */
@@ -129,7 +129,8 @@ tell_when_ready(struct super *s)
 
 		up += d->phase == UP;
 		if (d->phase == FAILED || (d->phase == BACKOFF && d->restarts >= 3))
-			cx_buf_addf(&why, "%s%s: %s", why.n ? "; " : "", d->name, d->last[0] ? d->last : "ended at once");
+			cx_buf_addf(
+				&why, "%s%s: %s", why.n ? "; " : "", d->name, d->last[0] ? d->last : "ended at once");
 	}
 	if (up == s->n)
 		tell(s, "ok");
@@ -334,7 +335,8 @@ add_daemons(struct super *s, const char *list, struct cx_err *e)
 		CX_FREE char *name = cx_strndup(p, n);
 
 		if (s->n == DAEMONS_MAX || n == 0 || n > 30)
-			return cx_err_set(e, CX_BAD, "\"%.100s\" is not a list of at most %d daemons", list, DAEMONS_MAX);
+			return cx_err_set(
+				e, CX_BAD, "\"%.100s\" is not a list of at most %d daemons", list, DAEMONS_MAX);
 		daemon_init(&s->d[s->n++], name, s->spool.dir);
 		p += n + (p[n] == ',');
 	}
@@ -352,7 +354,8 @@ run(const char *daemons, int back, struct cx_err *e)
 	if (setenv("CX_SPOOL", s.spool.path, 1) < 0 || cx_spool_mkdir(s.spool.dir, "run", 0755, e) < 0 ||
 		cx_spool_mkdir(s.spool.dir, "log", 0755, e) < 0)
 		return -1;
-	/* Looked at before the fork, so that the refusal is said here; an open-file-description lock passes to the child. */
+	/* Looked at before the fork, so that the refusal is said here; an open-file-description lock passes to the
+	 * child. */
 	lock = cx_lock(s.spool.dir, "run/supervise.lock", 0, "cx-supervise", e);
 	if (lock < 0 || (back && background(&s, e) < 0))
 		return -1;
@@ -367,7 +370,8 @@ run(const char *daemons, int back, struct cx_err *e)
 int
 main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"daemons", required_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {
+		{"daemons", required_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	const char *daemons = "cx-converge,cx-router,cx-dns";
 	struct cx_err e;
 	int back = 0;
