@@ -127,3 +127,36 @@ machine() {
 	[ "$others" = "containers images volumes " ]
 	[ ! -e "$CX_SPOOL" ]
 }
+
+@test "cx-install: the permanent install resolves and is trusted on this machine, and cx-uninstall leaves the same bytes" {
+	unshare -m true 2>/dev/null || skip "no mount namespaces here"
+	# Over copies of /etc and /usr/local/share, so that the machine itself is not touched.
+	cat > "$BATS_TEST_TMPDIR/script" <<-'END'
+		set -eu
+		for d in /etc /usr/local/share; do
+			o=$BATS_TEST_TMPDIR/over$d
+			mkdir -p "$o"
+			mount -t tmpfs none "$o"
+			mkdir "$o/up" "$o/work"
+			mount -t overlay overlay -o "lowerdir=$d,upperdir=$o/up,workdir=$o/work" "$d"
+		done
+		mount -t tmpfs none /root
+		unset SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE
+		update-ca-certificates > /dev/null 2>&1
+		listing() {
+			find /etc /usr/local/share -xdev \( -type f -exec sha256sum {} + \) -o -printf '%y %p %l\n' | LC_ALL=C sort
+		}
+		listing > "$BATS_TEST_TMPDIR/before"
+		cx-install local --name "$NAME" --domain "$NAME.test" --no-boot
+		cp -R "$ROOT/build/examples/hello" "$BATS_TEST_TMPDIR/hello"
+		cd "$BATS_TEST_TMPDIR/hello"
+		sed -i "s/hello.convox/hello.$NAME.test/" convox.yml
+		cx-deploy -a hello --create > /dev/null
+		getent hosts "web.hello.$NAME.test"
+		curl -sS --fail "https://web.hello.$NAME.test/" | grep 'asked https://api.hello'
+		cx-uninstall "$NAME" --force
+		listing | diff "$BATS_TEST_TMPDIR/before" -
+	END
+	run --separate-stderr unshare -m bash "$BATS_TEST_TMPDIR/script"
+	[ "$status" -eq 0 ] || { dump; return 1; }
+}
