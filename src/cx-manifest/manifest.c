@@ -115,6 +115,13 @@ static const struct key top_rows[] = {{"services", read_services}, {"resources",
 	{"timers", NULL}, {"balancers", NULL}, {"workflows", NULL}, {"labels", NULL}, {"params", NULL},
 	{"appSettings", NULL}, {"budget", NULL}, {"configs", NULL}, {NULL, NULL}};
 
+static void
+no_services(struct diags *d)
+{
+	diag_add(d, 1, 1, "", "there are no services");
+	diag_hint(d, "the least is: services: {web: {build: ., port: 3000}}");
+}
+
 json_t *
 manifest_make(const struct tree *t, int literal, struct diags *d)
 {
@@ -124,8 +131,10 @@ manifest_make(const struct tree *t, int literal, struct diags *d)
 	const struct node *n;
 
 	m.resources = json_object_get(out, "resources");
-	if (!t->root)
+	if (!t->root) {
+		no_services(d);
 		return out;
+	}
 	n = node_get(t->root, "resources");
 	if (n)
 		read_resources(&m, n, "resources", out, "resources");
@@ -133,6 +142,8 @@ manifest_make(const struct tree *t, int literal, struct diags *d)
 	if (n)
 		environment_read(&m, n, "environment", environment);
 	key_read_map(&m, t->root, "", top_rows, out);
+	if (!d->errors && json_object_size(json_object_get(out, "services")) == 0)
+		no_services(d);
 	return out;
 }
 

@@ -319,7 +319,7 @@ read_scale(struct manifest *m, const struct node *v, const char *path, json_t *o
 {
 	static const struct key rows[] = {{"count", read_count}, {"memory", read_memory}, {"cpu", read_cpu},
 		{"targets", NULL}, {"cooldown", NULL}, {"gpu", NULL}, {"min", NULL}, {"max", NULL}, {"limit", NULL},
-		{"autoscale", NULL}, {NULL, NULL}};
+		{"autoscale", NULL}, {"keda", NULL}, {"vpa", NULL}, {NULL, NULL}};
 	json_t *s = json_object_get(out, name);
 
 	if (v->kind == SCALAR && !node_null(v))
@@ -367,6 +367,14 @@ read_resources(struct manifest *m, const struct node *v, const char *path, json_
 
 		if (!key_text(m, n, path, &s))
 			continue;
+		CX_FREE char *base = cx_strndup(s, strcspn(s, ":"));
+
+		if (s[strlen(base)] && json_object_get(m->resources, base)) {
+			diag_warn(m->d, n, path, "the alias \"%.60s\" is not honoured yet by this version",
+				s + strlen(base) + 1);
+			(void)json_array_append_new(list, json_string(base));
+			continue;
+		}
 		if (json_object_get(m->resources, s) || (m->literal && expand_has(s))) {
 			(void)json_array_append_new(list, json_string(s));
 			continue;

@@ -1,0 +1,122 @@
+load helpers
+
+# Each folder of t/fixtures/cx-manifest is a case: in.yml, and the manifest (out.json) or the findings (err).
+@test "cx-manifest: every case gives the manifest, or the findings and 100, that its folder holds" {
+	bad=0 n=0
+	for d in "$ROOT"/t/fixtures/cx-manifest/*/; do
+		n=$((n + 1))
+		status=0
+		cx-manifest - < "$d/in.yml" > out 2> err || status=$?
+		if [ -f "$d/out.json" ]; then
+			[ "$status" -eq 0 ] && jq -S 'del(.manifest.file, .manifest.text)' out | diff "$d/out.json" - || { echo "$d" >&2; bad=1; }
+			valid pipeline < out || { echo "$d: schema" >&2; bad=1; }
+		else
+			[ "$status" -eq 100 ] && [ ! -s out ] && diff "$d/err" err || { echo "$d" >&2; bad=1; }
+		fi
+	done
+	[ "$bad" -eq 0 ]
+	[ "$n" -ge 10 ]
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+}
+
+release() { # TEXT ENV
+	jq -cn --arg t "$1" --argjson e "$2" '{text: $t, file: "convox.yml", env: $e}' | cx-manifest --release
+}
+
+@test "cx-manifest: a syntax error names line and column and is permanent (100)" {
+	printf 'services:\n  web: {port: [\n' > convox.yml
+	run --separate-stderr cx-manifest
+	[ "$status" -eq 100 ]
+	[[ "$stderr" == "cx-manifest: convox.yml:"[0-9]*:[0-9]*": "* ]]
+	[ -z "$output" ]
+}
+
+@test "cx-manifest: findings are JSON objects with --json" {
+	printf 'services:\n  web: {port: abc}\n' > convox.yml
+	run --separate-stderr cx-manifest --json
+	[ "$status" -eq 100 ]
+	jq -e '.error | .class == "bad" and .file == "convox.yml" and .line == 2 and .column == 15 and (.hint | length > 0)' <<< "$stderr"
+}
+
+@test "cx-manifest: no secret of the environment enters the document unless it is asked to expand" {
+	printf 'services:\n  web: {image: "app:${SECRET}"}\n' > convox.yml
+	SECRET=s3cret run --separate-stderr cx-manifest
+	[ "$status" -eq 0 ]
+	[[ "$output" != *s3cret* ]]
+	SECRET=s3cret run --separate-stderr cx-manifest --expand get services.web.image
+	[ "$output" = app:s3cret ]
+}
+
+@test "cx-manifest: a value cannot inject structure, and a plain one is typed by what it becomes" {
+	printf 'services:\n  web:\n    image: x\n    port: ${PORT}\n    test: "${EVIL}"\n' > convox.yml
+	printf 'PORT=3000\nEVIL="a}, evil: {build: ."\n' > env
+	run --separate-stderr cx-manifest --env-file env
+	[ "$status" -eq 0 ]
+	jq -e '.manifest.services | keys == ["web"] and .web.port.port == 3000 and .web.test == "a}, evil: {build: ."' <<< "$output"
+}
+
+@test "cx-manifest: all variables that are missing are named at once" {
+	printf 'services:\n  web: {image: "${A}", test: "${B:?say B}", command: "${C:-c}"}\n' > convox.yml
+	: > env
+	run --separate-stderr cx-manifest --env-file env
+	[ "$status" -eq 100 ]
+	[[ "$stderr" == *"variable A is not set"* && "$stderr" == *"B is not set: say B"* && "$stderr" != *"C is"* ]]
+}
+
+@test "cx-manifest: --release gives a service exactly what its whitelist names" {
+	run --separate-stderr release $'environment: [ALL=1]\nservices:\n  web: {environment: [A, B=b]}\n  api: {environment: ["*"]}\n' '{"A":"1","C":"3"}'
+	[ "$status" -eq 0 ]
+	jq -e '.manifest.services | .web.env == {"ALL":"1","A":"1","B":"b"} and .api.env == {"ALL":"1","A":"1","C":"3"}' <<< "$output"
+}
+
+@test "cx-manifest: --release names all required variables that are not set, and how to set them" {
+	run --separate-stderr release $'services:\n  web: {environment: [A, B, C=1]}\n' '{}'
+	[ "$status" -eq 100 ]
+	[[ "$stderr" == *"A, B"* && "$stderr" == *"cx env set A="* ]]
+}
+
+@test "cx-manifest: an alias bomb is refused quickly (100)" {
+	{
+		echo 'x-a: &a [x, x, x, x, x, x, x, x, x, x]'
+		prev=a
+		for n in b c d e f g h i j; do
+			echo "x-$n: &$n [*$prev, *$prev, *$prev, *$prev, *$prev, *$prev, *$prev, *$prev, *$prev, *$prev]"
+			prev=$n
+		done
+		printf 'services:\n  web: {environment: *j}\n'
+	} > convox.yml
+	run --separate-stderr timeout 10 cx-manifest
+	[ "$status" -eq 100 ]
+}
+
+@test "cx-manifest: deep nesting, NUL bytes, other encodings and 100 MB of garbage are refused (100)" {
+	head -c 100000 /dev/zero | tr '\0' '[' | timeout 10 cx-manifest - 2> err && false
+	printf 'services:\n  web: "\0"\n' | timeout 10 cx-manifest - 2> err && false
+	printf '\377\376s\0' | timeout 10 cx-manifest - 2> err && false
+	run --separate-stderr sh -c 'head -c 100000000 /dev/urandom | timeout 20 cx-manifest -'
+	[ "$status" -eq 100 ]
+}
+
+@test "cx-manifest: a missing file is wrong input (100) with a way on" {
+	run --separate-stderr cx-manifest
+	[ "$status" -eq 100 ]
+	[[ "$stderr" == *hint:* ]]
+}
+
+@test "cx-manifest: a key that is not honoured is a warning, and an error with --strict" {
+	printf 'services:\n  web: {sticky: true}\n' > convox.yml
+	run --separate-stderr cx-manifest check
+	[ "$status" -eq 0 ]
+	[[ "$stderr" == *"convox.yml:2:9: warning: services.web.sticky"* ]]
+	run --separate-stderr cx-manifest --strict check
+	[ "$status" -eq 100 ]
+}
+
+@test "cx-manifest: a full disk is not success (111)" {
+	printf 'services:\n  web:\n' > convox.yml
+	run --separate-stderr sh -c 'cx-manifest > /dev/full'
+	[ "$status" -eq 111 ]
+}
