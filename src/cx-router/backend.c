@@ -44,6 +44,16 @@ idle_sweep(struct router *r)
 	}
 }
 
+void
+idle_prune(struct router *r)
+{
+	for (struct idle *i = r->idle, *next; i; i = next) {
+		next = i->next;
+		if (!table_has(r->table, i->address, i->port))
+			idle_close(r, i);
+	}
+}
+
 /* A kept connection to this backend: its descriptor, or -1. */
 static int
 take_idle(struct router *r, const struct backend *b)

@@ -372,7 +372,8 @@ request_end(struct conn *c)
 	if (c->service && c->target)
 		log_request(c);
 	/* Bytes behind an answer, or a body that was not read to its end: this connection cannot serve another. */
-	backend_release(c, c->req_done && !c->back_close && !c->backend_eof && c->back.n == 0);
+	backend_release(c, c->req_done && !c->back_close && !c->backend_eof && c->back.n == 0 && c->target &&
+				   table_has(c->r->table, c->target->address, c->target->port));
 	c->target = NULL;
 	c->phase = FLUSH;
 	c->deadline = c->r->now + BODY_SECONDS;

@@ -270,6 +270,18 @@ table_cert_name(const struct table *t, const char *host, char *buf, size_t n)
 	(void)snprintf(buf, n, "%s", host);
 }
 
+int
+table_has(const struct table *t, const char *address, unsigned short port)
+{
+	for (size_t i = 0; i <= t->mask; i++)
+		for (const struct host *h = t->buckets[i]; h; h = h->next)
+			for (size_t k = 0; k < h->service->n; k++)
+				if (h->service->backends[k].port == port &&
+					strcmp(h->service->backends[k].address, address) == 0)
+					return 1;
+	return 0;
+}
+
 size_t
 table_tcp(const struct table *t, const struct tcp_route **list)
 {

@@ -41,6 +41,8 @@ void table_free(struct table *t);
 struct service *table_find(const struct table *t, struct span host);
 /* The host name whose certificate covers `host`: the route's, when host is it or one label below it; else host. */
 void table_cert_name(const struct table *t, const char *host, char *buf, size_t n);
+/* Whether any service still has this backend. */
+int table_has(const struct table *t, const char *address, unsigned short port);
 size_t table_tcp(const struct table *t, const struct tcp_route **list);
 void service_unref(struct service *s);
 

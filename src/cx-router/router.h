@@ -138,6 +138,8 @@ void backend_failed(struct conn *c, const char *what);
 void backend_release(struct conn *c, int reusable);
 void idle_close(struct router *r, struct idle *i);
 void idle_sweep(struct router *r);
+/* Closes kept connections to backends that no route names any more, so that a draining process sees them end. */
+void idle_prune(struct router *r);
 
 /* tls.c */
 int tls_open(struct router *r, const char *cert_file, struct cx_err *e);

@@ -147,6 +147,7 @@ reload(struct router *r)
 
 	table_free(r->table);
 	r->table = fresh;
+	idle_prune(r);
 	sync_tcp(r);
 }
 
