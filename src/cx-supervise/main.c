@@ -291,6 +291,17 @@ block_signals(struct cx_err *e)
 	return fd < 0 ? cx_err_sys(e, "watch for signals") : fd;
 }
 
+/* The lock was written before the fork: from here on it is this process's. */
+static void
+sign_lock(const struct super *s, int lock)
+{
+	CX_FREE char *owner = cx_fmt("pid %ld (cx-supervise) since %s\n", (long)getpid(), s->started);
+	size_t n = strlen(owner);
+
+	if (ftruncate(lock, 0) == 0)
+		(void)!pwrite(lock, owner, n, 0);
+}
+
 /* In the background: a session of its own; the caller waits for what the child tells. Returns in the child only. */
 static int
 background(struct super *s, struct cx_err *e)
@@ -363,6 +374,7 @@ run(const char *daemons, int back, struct cx_err *e)
 	if (s.signals < 0)
 		return -1;
 	cx_time_now(s.started);
+	sign_lock(&s, lock);
 	end_leftovers(&s);
 	return loop(&s);
 }
