@@ -110,7 +110,7 @@ one_query(struct dns *d, struct client *c, const uint8_t *p, size_t n)
 
 	if (v == ANSWER_FORWARD) {
 		forward_begin(d, p, n, &q, -1, NULL, c->number);
-		return 1;
+		return c->src.fd >= 0; /* a refusal is sent at once, and may have found the connection broken */
 	}
 	if (v == ANSWER_SEND)
 		return put(d, c, out, len);
