@@ -9,6 +9,7 @@
 #include <cx/err.h>
 #include <cx/net.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>

@@ -25,6 +25,9 @@ known(const struct diags *d, unsigned line, unsigned column, const char *text)
 	return 0;
 }
 
+static void add(struct diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt,
+	va_list ap) __attribute__((format(printf, 6, 0)));
+
 static void
 add(struct diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt, va_list ap)
 {

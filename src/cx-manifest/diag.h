@@ -6,6 +6,7 @@
 #define DIAG_H
 
 #include <cx/err.h>
+#include <stddef.h>
 
 #define DIAG_MAX 50
 

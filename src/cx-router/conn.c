@@ -13,7 +13,7 @@ void
 conn_accept(struct router *r, struct listener *l, int fd, const struct sockaddr_in *peer)
 {
 	struct conn *c = cx_alloc(sizeof(*c));
-	struct sockaddr_in local;
+	struct sockaddr_in local = {0};
 	socklen_t len = sizeof(local);
 	int one = 1;
 
