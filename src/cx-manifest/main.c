@@ -189,7 +189,7 @@ run(const struct options *o, struct cx_err *e)
 		return release(o, e);
 	if (read_text(file, &text, e) < 0)
 		return -1;
-	if (strlen(text.p) != text.n)
+	if (strlen(cx_buf_str(&text)) != text.n)
 		return cx_err_set(e, CX_BAD, "%s holds a NUL byte: it is no text", file);
 	if (o->env_file)
 		env = file_env(o->env_file, e);
@@ -197,7 +197,7 @@ run(const struct options *o, struct cx_err *e)
 		env = process_env();
 	if (!env && (o->env_file || o->expand))
 		return -1;
-	return process(o, strcmp(file, "-") == 0 ? "convox.yml" : file, text.p, env, e);
+	return process(o, strcmp(file, "-") == 0 ? "convox.yml" : file, cx_buf_str(&text), env, e);
 }
 
 static int
