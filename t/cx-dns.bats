@@ -105,6 +105,13 @@ answers() {
 	wait_until 2 gone
 }
 
+@test "cx-dns: a broken file of routes takes no names away, and harms no other" {
+	echo '{"v":1,' > "$CX_SPOOL/routes/hello.json"
+	route other web.other.convox
+	wait_until 2 answers web.other.convox
+	answers web.hello.convox
+}
+
 @test "cx-dns: --help prints the usage, half of the options are refused (100)" {
 	run --separate-stderr cx-dns --help
 	[ "$status" -eq 0 ] && [[ $output == "usage: cx-dns"* ]] || { dump; false; }

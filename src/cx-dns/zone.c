@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NEGATIVE_TTL 5
 
@@ -198,6 +199,14 @@ place(const struct zone *z, const char *file, int *there)
 	return lo;
 }
 
+static void
+drop(struct zone *z, size_t at)
+{
+	forget(&z->app[at]);
+	memmove(z->app + at, z->app + at + 1, (z->apps - at - 1) * sizeof(*z->app));
+	z->apps--;
+}
+
 void
 zone_load(struct zone *z, int dir, const char *name)
 {
@@ -215,11 +224,8 @@ zone_load(struct zone *z, int dir, const char *name)
 		return;
 	}
 	at = place(z, name, &there);
-	if (there) {
-		forget(&z->app[at]);
-		memmove(z->app + at, z->app + at + 1, (z->apps - at - 1) * sizeof(*z->app));
-		z->apps--;
-	}
+	if (there)
+		drop(z, at);
 	if (!routes)
 		return;
 	take(&a, z, routes);
@@ -244,9 +250,9 @@ zone_load_all(struct zone *z, int dir)
 		(void)cx_err_report(&e, "cx-dns");
 		return;
 	}
-	for (i = 0; i < z->apps; i++)
-		forget(&z->app[i]);
-	z->apps = 0;
+	for (i = z->apps; i-- > 0;)
+		if (faccessat(dir, z->app[i].file, F_OK, 0) < 0 && errno == ENOENT)
+			drop(z, i);
 	json_array_foreach (names, i, name)
 		zone_load(z, dir, json_string_value(name));
 	zone_build(z);

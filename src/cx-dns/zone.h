@@ -40,7 +40,7 @@ struct zone {
 /* domain as text; addresses in network order. */
 int zone_init(struct zone *z, const char *domain, const uint8_t answer[VIEWS][4], struct cx_err *e);
 void zone_free(struct zone *z);
-/* Loads every app of the folder of routes. A file that cannot be read is told on stderr and skipped. */
+/* Loads every app of the folder of routes. A file that cannot be read is told on stderr; what it said before stays. */
 void zone_load_all(struct zone *z, int dir);
 /* Loads, or forgets, the file NAME of the folder; zone_build makes it live. */
 void zone_load(struct zone *z, int dir, const char *name);
