@@ -81,6 +81,8 @@ void forward_begin(struct dns *d, const uint8_t *query, size_t n, const struct q
 	const struct sockaddr_in *from, unsigned long long number);
 void forward_event(struct dns *d, struct forward *f, uint32_t events);
 void forward_sweep(struct dns *d);
+/* This socket of clients is about to be closed, and its number will be another's. */
+void forward_drop(struct dns *d, int udp);
 /* Takes "IP", "IP@PORT" or "IP#PORT"; own addresses are left out. */
 void forward_add_resolver(struct dns *d, const char *text, const struct sockaddr_in *own);
 

@@ -208,6 +208,16 @@ forward_event(struct dns *d, struct forward *f, uint32_t events)
 }
 
 void
+forward_drop(struct dns *d, int udp)
+{
+	for (struct forward *f = d->forwards, *next; f; f = next) {
+		next = f->next;
+		if (f->udp == udp)
+			end(d, f);
+	}
+}
+
+void
 forward_sweep(struct dns *d)
 {
 	for (struct forward *f = d->forwards, *next; f; f = next) {

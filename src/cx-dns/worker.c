@@ -71,6 +71,8 @@ drop_view(struct dns *d, enum view view)
 			continue;
 		}
 		*p = s->next;
+		if (s->src.kind == UDP)
+			forward_drop(d, s->src.fd);
 		close(s->src.fd);
 		s->src.fd = -1;
 		/* Few in a lifetime: an event of this turn may still point here, so it is not freed. */
