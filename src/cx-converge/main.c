@@ -220,7 +220,7 @@ loop(struct conv *c, int once, struct cx_err *e)
 static int
 run(int once, struct cx_err *e)
 {
-	struct conv c = {0};
+	static struct conv c; /* lives as long as the process */
 	CX_CLOSE int lock = -1;
 
 	if (cx_spool_open(&c.spool, e) < 0)

@@ -240,7 +240,7 @@ main(int argc, char **argv)
 		{"domain", required_argument, NULL, 'd'}, {"listen", required_argument, NULL, 'l'},
 		{"answer", required_argument, NULL, 'a'}, {"resolver", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct parent p = {.uid = 65534, .gid = 65534};
+	static struct parent p = {.uid = 65534, .gid = 65534};
 	struct cx_err e;
 	int st;
 

@@ -325,7 +325,7 @@ main(int argc, char **argv)
 		{"plain", required_argument, NULL, 'p'}, {"http", required_argument, NULL, 't'},
 		{"https-port", required_argument, NULL, 's'}, {"log", required_argument, NULL, 'g'},
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct parent p = {.https_port = 443, .uid = 65534, .gid = 65534};
+	static struct parent p = {.https_port = 443, .uid = 65534, .gid = 65534};
 	struct cx_err e;
 	int st;
 

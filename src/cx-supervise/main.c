@@ -357,7 +357,7 @@ add_daemons(struct super *s, const char *list, struct cx_err *e)
 static int
 run(const char *daemons, int back, struct cx_err *e)
 {
-	struct super s = {.tell = -1};
+	static struct super s = {.tell = -1};
 	CX_CLOSE int lock = -1;
 
 	if (cx_spool_open(&s.spool, e) < 0 || add_daemons(&s, daemons, e) < 0)
