@@ -83,8 +83,13 @@ static X509 *
 make_ca(EVP_PKEY *key, const char *rack, const char *domain)
 {
 	CX_FREE char *name = cx_fmt("cx rack %.40s CA", rack);
-	CX_FREE char *limits = cx_fmt("critical,permitted;DNS:%s,excluded;IP:0.0.0.0/0.0.0.0,excluded;IP:::/::,"
-				      "excluded;email:.,excluded;URI:.",
+	/*
+	 * A subtree that is permitted shuts out the rest of its kind, and the same one excluded shuts out itself: no
+	 * e-mail and no URI is left. Exclusions alone do not do it: OpenSSL reads "." and "" as no name at all.
+	 */
+	CX_FREE char *limits = cx_fmt("critical,permitted;DNS:%s,permitted;email:none.invalid,"
+				      "permitted;URI:none.invalid,excluded;email:none.invalid,"
+				      "excluded;URI:none.invalid,excluded;IP:0.0.0.0/0.0.0.0,excluded;IP:::/::",
 		domain);
 	X509 *x = new_cert(key, name, CA_DAYS);
 
@@ -163,7 +168,13 @@ make_both(struct cx_spool *s, struct cx_err *e)
 int
 ca_init(struct cx_spool *s, struct cx_err *e)
 {
+	CX_CLOSE int lock = -1;
+
 	if (cx_spool_mkdir(s->dir, "ca", 0755, e) < 0)
+		return -1;
+	/* Two at once would each write a half. */
+	lock = cx_lock(s->dir, "ca/.lock", 10, "cx-mint init", e);
+	if (lock < 0)
 		return -1;
 	/* The certificate is written last, so one that is there has its key. */
 	if (faccessat(s->dir, "ca/ca.crt", F_OK, 0) < 0 && make_both(s, e) < 0)
