@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Ten times what a file may hold: aliases may be used often, not exponentially. */
-#define VISITS_MAX ((size_t)NODE_MAX * 10)
+/* Twice what a file may hold: aliases may be used often, not exponentially. */
+#define VISITS_MAX ((size_t)NODE_MAX * 2)
 
 char *
 key_path(const char *path, const char *name)
