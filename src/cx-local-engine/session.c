@@ -250,6 +250,8 @@ turn(struct pump *u, int signals, struct cx_err *e)
 	rc = deliver_output(u, buf, (size_t)n, e);
 	if (rc > 0) {
 		u->broken = rc;
+		/* Unread output would hold up the end of the process, and the engine's answer to the signal with it. */
+		(void)shutdown(u->s->sock, SHUT_RDWR);
 		u->s->deliver(u->s->arg, SIGKILL);
 		return 1;
 	}
