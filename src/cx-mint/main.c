@@ -69,8 +69,8 @@ serve(struct ca *ca, int fd, struct cx_err *e)
 static int
 run(int argc, char **argv, struct cx_err *e)
 {
-	struct cx_spool s;
-	struct ca *ca;
+	static struct cx_spool s; /* live as long as the process */
+	static struct ca *ca;
 	int rc;
 
 	if (cx_spool_open(&s, e) < 0)
