@@ -57,12 +57,14 @@ $(OBJ)/lib/%.o: lib/cx/%.c Makefile
 
 define program
 libs_$(1) := $$(shell cat src/$(1)/LIBS 2>/dev/null)
+# A program that links nothing but libcx and jansson is linked statically: the loader would cost more than its work.
+link_$(1) := $$(if $$(filter release,$$(MODE)),$$(if $$(filter-out cx-store,$$(libs_$(1))),,-static-pie))
 pkgs_$(1) := jansson $$(filter-out cx-%,$$(libs_$(1))) $$(if $$(filter cx-engine,$$(libs_$(1))),libcurl)
 ar_$(1) := $$(if $$(filter cx-store,$$(libs_$(1))),$(OBJ)/lib/libcx-store.a) $$(if $$(filter cx-engine,$$(libs_$(1))),$(OBJ)/lib/libcx-engine.a) $(OBJ)/lib/libcx-core.a
 obj_$(1) := $$(patsubst src/%.c,$(OBJ)/%.o,$$(wildcard src/$(1)/*.c))
 $(BIN)/$(1): $$(obj_$(1)) $$(ar_$(1)) $$(wildcard src/$(1)/LIBS)
 	$$(call say,LD,$$@)
-	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$(obj_$(1)) $$(ar_$(1)) $$$$(pkg-config --libs $$(pkgs_$(1)))
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(if $$(link_$(1)),$$(filter-out -pie,$$(LDFLAGS)) $$(link_$(1)),$$(LDFLAGS)) -o $$@ $$(obj_$(1)) $$(ar_$(1)) $$$$(pkg-config --libs $$(pkgs_$(1)))
 $(OBJ)/$(1)/%.o: src/$(1)/%.c Makefile
 	$$(call say,CC,$$<)
 	$$(Q)mkdir -p $$(@D) && $$(CC) $$(CPPFLAGS) $$$$(pkg-config --cflags $$(pkgs_$(1))) -Isrc/$(1) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
