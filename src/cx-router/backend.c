@@ -54,12 +54,32 @@ idle_prune(struct router *r)
 	}
 }
 
+/* RFC 9110, 9.2.2 */
+static int
+idempotent(const char *method)
+{
+	static const char *const all[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(method, all[i]) == 0)
+			return 1;
+	return 0;
+}
+
 /* A kept connection to this backend: its descriptor, or -1. */
 static int
-take_idle(struct router *r, const struct backend *b)
+take_idle(struct router *r, const struct backend *b, int sure)
 {
-	for (struct idle *i = r->idle; i; i = i->next) {
-		if (i->port == b->port && strcmp(i->address, b->address) == 0)
+	for (struct idle *i = r->idle, *next; i; i = next) {
+		char byte;
+
+		next = i->next;
+		if (i->port != b->port || strcmp(i->address, b->address) != 0)
+			continue;
+		/* A request that may not be sent twice only goes where no end is to be seen. */
+		if (sure && (recv(i->src.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN))
+			idle_close(r, i);
+		else
 			return unlink_idle(r, i);
 	}
 	return -1;
@@ -85,7 +105,7 @@ attach(struct conn *c, int fd, int reused)
 {
 	c->backend.fd = fd;
 	c->reused = reused;
-	c->b_in = 0;
+	c->b_in = c->b_hup = 0;
 	c->b_out = reused;
 	c->backend_eof = 0;
 	c->back.n = 0;
@@ -106,7 +126,8 @@ backend_connect(struct conn *c)
 
 	while (c->tries < s->n) {
 		struct backend *b = &s->backends[s->next++ % s->n];
-		int fd = c->how == TCP ? -1 : take_idle(c->r, b), reused = fd >= 0;
+		int fd = c->how == TCP ? -1 : take_idle(c->r, b, !idempotent(c->method) || !c->req_done),
+		    reused = fd >= 0;
 
 		c->tries++;
 		if (fd < 0)
@@ -114,7 +135,6 @@ backend_connect(struct conn *c)
 		if (fd < 0)
 			continue;
 		c->target = b;
-		b->requests++;
 		attach(c, fd, reused);
 		return 0;
 	}
@@ -126,8 +146,6 @@ backend_release(struct conn *c, int reusable)
 {
 	struct idle *i;
 
-	if (c->target)
-		c->target->requests--;
 	if (c->backend.fd < 0)
 		return;
 	if (!reusable || c->r->idles >= IDLE_MAX || c->r->stopping || !c->target) {
@@ -149,22 +167,15 @@ backend_release(struct conn *c, int reusable)
 }
 
 /* Nothing of the request can have been acted on: it was not sent, or a kept connection was closed before it arrived
- * and the method may be repeated (RFC 9110, 9.2.2). */
+ * and the method may be repeated. */
 static int
 may_retry(const struct conn *c)
 {
-	static const char *const safe[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
-
 	if (c->responded || c->body_seen)
 		return 0;
 	if (c->phase == CONNECT)
 		return 1;
-	if (!c->reused || c->back.n)
-		return 0;
-	for (size_t i = 0; i < sizeof(safe) / sizeof(safe[0]); i++)
-		if (strcmp(c->method, safe[i]) == 0)
-			return 1;
-	return 0;
+	return c->reused && !c->back.n && idempotent(c->method);
 }
 
 void

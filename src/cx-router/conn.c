@@ -19,6 +19,7 @@ conn_accept(struct router *r, struct listener *l, int fd, const struct sockaddr_
 
 	c->r = r;
 	c->how = l->how;
+	c->https_port = l->group == GATEWAY ? 443 : r->https_port;
 	c->client = (struct source){CLIENT, fd};
 	c->backend = (struct source){BACKEND, -1};
 	c->peer = *peer;
@@ -57,6 +58,7 @@ conn_end(struct conn *c)
 	c->target = NULL;
 	if (c->ssl && c->phase != HANDSHAKE && !c->client_eof)
 		(void)SSL_shutdown(c->ssl);
+	ERR_clear_error();
 	SSL_free(c->ssl);
 	c->ssl = NULL;
 	close(c->client.fd);
@@ -133,8 +135,10 @@ read_client(struct conn *c, size_t max)
 	if (!want || c->client_eof || (!c->c_in && !(c->ssl && SSL_has_pending(c->ssl))))
 		return 0;
 	if (c->ssl) {
-		int rc, got = SSL_read(c->ssl, cx_buf_room(&c->in, want), (int)want);
+		int rc, got;
 
+		ERR_clear_error();
+		got = SSL_read(c->ssl, cx_buf_room(&c->in, want), (int)want);
 		if (got <= 0) {
 			rc = ssl_result(c, got);
 			if (rc < 0)
@@ -152,8 +156,9 @@ read_client(struct conn *c, size_t max)
 			c->client_eof = 1;
 		if (n <= 0)
 			return c->phase == DEAD || c->client_eof;
-		if ((size_t)n < want)
-			c->c_in = 0; /* a short read has drained the socket (epoll(7)); new data is a new edge */
+		/* A short read has drained the socket (epoll(7)), and new data is a new edge; an end is not. */
+		if ((size_t)n < want && !c->c_hup)
+			c->c_in = 0;
 	}
 	c->in.n += (size_t)n;
 	c->in.p[c->in.n] = '\0';
@@ -208,10 +213,10 @@ write_backend(struct conn *c)
 		return 0;
 	}
 	if (n < 0) {
-		/* An answer may stand in the socket all the same (413 and a close): read it first. */
+		/* An answer may stand in the socket all the same (413 and a close): read it first. The rest of the
+		 * body stays unread, so this client's connection ends behind the answer. */
 		c->b_out = 0;
 		c->b_in = 1;
-		c->req_done = c->req_done || c->body_seen;
 		c->to_backend.n = c->back_at = 0;
 		return 1;
 	}
@@ -234,7 +239,7 @@ read_backend(struct conn *c, size_t max)
 	if (n > 0) {
 		c->back.n += (size_t)n;
 		c->back.p[c->back.n] = '\0';
-		if ((size_t)n < want)
+		if ((size_t)n < want && !c->b_hup)
 			c->b_in = 0;
 		return 1;
 	}
@@ -267,6 +272,23 @@ connected(struct conn *c)
 	return 1;
 }
 
+/* Nobody waits for the answer any more. A half-closed client is not told from one that left: as the ALB, take it for
+ * gone, unless it sent another request before. */
+static int
+client_left(struct conn *c)
+{
+	char byte;
+
+	if (!c->req_done)
+		return c->client_eof;
+	if (!c->c_hup || c->in.n)
+		return 0;
+	if (!c->ssl)
+		return recv(c->client.fd, &byte, 1, MSG_PEEK) <= 0;
+	ERR_clear_error();
+	return SSL_peek(c->ssl, &byte, 1) <= 0;
+}
+
 static int
 exchange(struct conn *c)
 {
@@ -288,15 +310,15 @@ exchange(struct conn *c)
 	}
 	if (c->phase == EXCHANGE)
 		did |= response_body(c);
-	if (c->phase == EXCHANGE && did && c->responded)
-		c->deadline = c->r->now + BODY_SECONDS;
+	if (c->phase == EXCHANGE && did)
+		c->deadline = c->r->now + (c->responded ? BODY_SECONDS : (double)c->service->timeout);
 	if (c->phase == EXCHANGE && c->res_done) {
 		request_end(c);
 		return 1;
 	}
-	/* Nobody waits for the answer any more. A half-closed client is not told from one that left; as the ALB, take
-	 * it for gone. */
-	if (c->phase == EXCHANGE && c->client_eof && !c->req_done) {
+	if (c->phase == EXCHANGE && client_left(c)) {
+		c->status = 460; /* as the ALB logs it */
+		log_request(c);
 		conn_end(c);
 		return 1;
 	}
@@ -376,12 +398,16 @@ linger(struct conn *c)
 static int
 head(struct conn *c)
 {
+	size_t before;
 	int did = 0;
 
 	/* Bytes of a pipelined request may be there already. */
 	if (c->in.n && request_begin(c))
 		return 1;
+	before = c->in.n;
 	did = read_client(c, HTTP1_HEAD_MAX + 4);
+	if (did && !before) /* the time for a head begins with it, not with the silence before */
+		c->deadline = c->r->now + HEAD_SECONDS;
 	if (c->phase != HEAD)
 		return 1;
 	if (c->client_eof) {
@@ -452,6 +478,11 @@ conn_timeout(struct conn *c)
 		if (c->responded) {
 			conn_end(c);
 			return;
+		}
+		if (!c->req_done) {
+			c->client_close = 1;
+			page_refuse(c, 408, "the request's body stopped before its end");
+			break;
 		}
 		c->reused = 0; /* it may have been acted on: no other try */
 		backend_failed(c, "did not answer in time");

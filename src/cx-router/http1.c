@@ -331,7 +331,10 @@ http1_response(const char *p, size_t n, struct http1 *h)
 	if (h->status < 100)
 		return -502;
 	rc = read_fields(p + len + 2, n - (size_t)len - 2, HTTP1_RESPONSE_MAX, h, &host, &hosts);
-	return rc < 0 ? -502 : rc == 0 ? 0 : (int)len + 2 + rc;
+	/* RFC 9112, 6.1: HTTP/1.0 knows no transfer codings, and what it means by one is a guess. */
+	if (rc < 0 || (h->chunked && h->minor == 0))
+		return -502;
+	return rc == 0 ? 0 : (int)len + 2 + rc;
 }
 
 enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER, TRAILER_LF, END_LF };

@@ -149,11 +149,17 @@ watch_routes(struct router *r, struct cx_err *e)
 static int
 worker(struct parent *p, int sock, struct cx_err *e)
 {
-	struct rlimit files = {65536, 65536};
+	struct rlimit files = {65536, 65536}, now;
 	struct router r = {.routes_dir = ".", .https_port = p->https_port, .log = log_open(p->log)};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && setrlimit(RLIMIT_NOFILE, &files) < 0) {
+		files.rlim_cur = files.rlim_max = now.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	/* Two descriptors a connection, and some for the rest: accept() itself must never run out of them. */
+	r.max = files.rlim_cur > 768 ? files.rlim_cur / 2 - 256 : 128;
+	r.max = r.max < CONNS_MAX ? r.max : CONNS_MAX;
 	r.epoll = epoll_create1(EPOLL_CLOEXEC);
 	r.mint = (struct source){MINT, p->mint_sock};
 	r.parent = (struct source){PARENT, sock};
@@ -161,8 +167,8 @@ worker(struct parent *p, int sock, struct cx_err *e)
 	if (r.epoll < 0)
 		return cx_err_sys(e, "epoll");
 	/* The folder becomes the working directory: the way to it may be closed to the user that the worker becomes. */
-	if (chdir(p->routes) < 0)
-		return cx_err_sys(e, "open %s", p->routes);
+	if (!p->routes || chdir(p->routes) < 0)
+		return cx_err_sys(e, "open %s", p->routes ? p->routes : "the routes");
 	if (tls_open(&r, p->cert, e) < 0 || cx_net_drop(p->uid, p->gid, e) < 0 || watch_routes(&r, e) < 0)
 		return -1;
 	worker_watch(&r, &r.routes, EPOLLIN);
@@ -170,7 +176,7 @@ worker(struct parent *p, int sock, struct cx_err *e)
 	if (r.mint.fd >= 0)
 		worker_watch(&r, &r.mint, EPOLLIN);
 	for (size_t i = 0; i < p->n; i++)
-		worker_add_listener(&r, p->bound[i].fd, p->bound[i].how, 0, NULL);
+		worker_add_listener(&r, p->bound[i].fd, p->bound[i].how, HOST, NULL);
 	cx_ready();
 	return worker_run(&r);
 }
@@ -317,6 +323,15 @@ option(struct parent *p, int o, struct cx_err *e)
 	}
 }
 
+static int
+has_tls(const struct parent *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->bound[i].how == TLS)
+			return 1;
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -334,7 +349,7 @@ main(int argc, char **argv)
 	for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
 		if (option(&p, o, &e) < 0)
 			return cx_err_report(&e, "cx-router");
-	if (optind != argc || (p.n && !p.routes) || (p.routes && !p.n)) {
+	if (optind != argc || (p.n && !p.routes) || (p.routes && !p.n) || !p.cert != !has_tls(&p)) {
 		(void)fputs(usage, stderr);
 		return CX_BAD;
 	}

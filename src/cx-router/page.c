@@ -133,8 +133,8 @@ page_redirect(struct conn *c)
 	CX_BUF struct cx_buf body = {0}, extra = {0};
 
 	cx_buf_addf(&extra, "Location: https://%s", c->host);
-	if (c->r->https_port != 443)
-		cx_buf_addf(&extra, ":%d", c->r->https_port);
+	if (c->https_port != 443)
+		cx_buf_addf(&extra, ":%d", c->https_port);
 	/* The whole target: path[] may be cut, the buffer is not. */
 	cx_buf_adds(&extra, c->head.n ? c->head.p : "/");
 	cx_buf_adds(&extra, "\r\n");

@@ -108,7 +108,9 @@ take(struct conn *c, const struct http1 *h)
 	c->minor = h->minor;
 	c->client_close = h->close || (h->minor == 0 && !h->keep_alive) || c->r->stopping;
 	c->head_request = span_is(h->method, "head");
-	c->upgrade = h->upgrades && h->upgrade.n > 0 && h->minor == 1 && !h->chunked && h->length <= 0;
+	/* Not to HTTP/2: requests in it would pass unread. */
+	c->upgrade = h->upgrades && h->upgrade.n > 0 && h->minor == 1 && !h->chunked && h->length <= 0 &&
+		     !span_is(h->upgrade, "h2c");
 	c->req_left = h->chunked ? -1 : h->length > 0 ? h->length : 0;
 	c->req_done = c->req_left == 0;
 }
@@ -135,9 +137,13 @@ int
 request_begin(struct conn *c)
 {
 	struct http1 h;
-	int n = http1_request(c->in.p, c->in.n, &h);
 	struct span host;
+	int n;
 
+	/* RFC 9112, 2.2: an empty line before a request is passed over. */
+	if (c->in.n >= 2 && memcmp(c->in.p, "\r\n", 2) == 0)
+		cx_buf_eat(&c->in, 2);
+	n = http1_request(c->in.n ? c->in.p : "", c->in.n, &h);
 	if (n == 0)
 		return 0;
 	reset(c);
@@ -237,7 +243,9 @@ put_response(struct conn *c, const struct http1 *h)
 	put_span(b, h->reason);
 	cx_buf_adds(b, "\r\n");
 	for (size_t i = 0; i < h->n; i++) {
-		if (h->fields[i].hop)
+		/* RFC 9110, 8.6: no length there, whatever the process says */
+		if (h->fields[i].hop ||
+			((h->status < 200 || h->status == 204) && span_is(h->fields[i].name, "content-length")))
 			continue;
 		put_span(b, h->fields[i].name);
 		cx_buf_adds(b, ": ");
@@ -280,8 +288,12 @@ response_begin(struct conn *c)
 	if (c->responded || !c->back.n)
 		return 0;
 	n = http1_response(c->back.p, c->back.n, &h);
-	if (n == 0)
+	if (n == 0 && c->back.n <= HTTP1_RESPONSE_MAX)
 		return 0;
+	if (n == 0) {
+		backend_failed(c, "sent an answer whose head is larger than 32 KiB");
+		return 1;
+	}
 	if (n < 0 || (h.status == 101 && !c->upgrade)) {
 		backend_failed(c, "sent an answer that is not HTTP");
 		return 1;
@@ -366,14 +378,20 @@ response_body(struct conn *c)
 	return 1;
 }
 
+static int
+still_routed(const struct conn *c)
+{
+	return c->service && c->target &&
+	       (!c->service->retired || table_has(c->r->table, c->target->address, c->target->port));
+}
+
 void
 request_end(struct conn *c)
 {
 	if (c->service && c->target)
 		log_request(c);
 	/* Bytes behind an answer, or a body that was not read to its end: this connection cannot serve another. */
-	backend_release(c, c->req_done && !c->back_close && !c->backend_eof && c->back.n == 0 && c->target &&
-				   table_has(c->r->table, c->target->address, c->target->port));
+	backend_release(c, c->req_done && !c->back_close && !c->backend_eof && c->back.n == 0 && still_routed(c));
 	c->target = NULL;
 	c->phase = FLUSH;
 	c->deadline = c->r->now + BODY_SECONDS;

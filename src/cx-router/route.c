@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct host {
 	struct host *next;
@@ -18,6 +19,7 @@ struct host {
 struct file {
 	char *name;
 	json_t *json;
+	struct stat st; /* of what was read: an unchanged file is not read again */
 };
 
 struct table {
@@ -147,34 +149,48 @@ add_resources(struct table *t, const char *app, const json_t *route)
 	}
 }
 
-static json_t *
-old_json(const struct table *old, const char *name)
+static int
+by_name(const void *a, const void *b)
 {
-	for (size_t i = 0; old && i < old->n; i++)
-		if (strcmp(old->files[i].name, name) == 0)
-			return json_incref(old->files[i].json);
-	return NULL;
+	return strcmp(((const struct file *)a)->name, ((const struct file *)b)->name);
+}
+
+/* Both lists are sorted, as cx_spool_list() gives them. */
+static const struct file *
+old_file(const struct table *old, char *name)
+{
+	struct file key = {.name = name};
+
+	return old && old->n ? bsearch(&key, old->files, old->n, sizeof(key), by_name) : NULL;
+}
+
+static int
+unchanged(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 static void
 read_file(struct table *t, int dir, const char *name, const struct table *old)
 {
+	struct file f = {.name = cx_strdup(name)};
+	const struct file *was = old_file(old, f.name);
 	size_t n = strlen(name);
 	struct cx_err e;
-	json_t *j;
 
-	if (n < 6 || strcmp(name + n - 5, ".json") != 0)
-		return;
-	j = cx_json_load(dir, name, &e);
-	if (!j && e.cls == CX_NO)
-		return; /* gone since the folder was read */
-	if (!j) {
-		(void)fprintf(stderr, "cx-router: routes/%s is not used: %s\n", name, e.text);
-		j = old_json(old, name);
+	if (n > 5 && strcmp(name + n - 5, ".json") == 0 && fstatat(dir, name, &f.st, 0) == 0) {
+		if (was && unchanged(&was->st, &f.st))
+			f.json = json_incref(was->json);
+		else if (!(f.json = cx_json_load(dir, name, &e)) && e.cls != CX_NO) { /* CX_NO: gone just now */
+			(void)fprintf(stderr, "cx-router: routes/%s is not used: %s\n", name, e.text);
+			f.json = was ? json_incref(was->json) : NULL;
+		}
 	}
-	if (!j)
-		return;
-	t->files[t->n++] = (struct file){cx_strdup(name), j};
+	if (f.json)
+		t->files[t->n++] = f;
+	else
+		free(f.name);
 }
 
 struct table *
@@ -217,6 +233,7 @@ table_free(struct table *t)
 	for (size_t i = 0; i <= t->mask; i++)
 		for (struct host *h = t->buckets[i], *next; h; h = next) {
 			next = h->next;
+			h->service->retired = 1;
 			service_unref(h->service);
 			free(h->name);
 			free(h);

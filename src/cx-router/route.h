@@ -14,7 +14,6 @@ struct backend {
 	char address[46];
 	unsigned short port;
 	char process[16];
-	unsigned requests; /* under way */
 };
 
 struct service {
@@ -24,6 +23,7 @@ struct service {
 	struct backend *backends;
 	size_t n, next;
 	unsigned refs;
+	int retired; /* its table was replaced */
 };
 
 struct tcp_route {

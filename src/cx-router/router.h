@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define IO_SIZE 16384
-#define CONNS_MAX 8192
+#define CONNS_MAX 8192 /* fewer where the limit of open files is low */
 #define IDLE_MAX 64 /* idle backend connections kept, in all */
 #define HEAD_SECONDS 60 /* for a request's head, and between requests */
 #define CONNECT_SECONDS 10 /* to a backend */
@@ -25,6 +25,7 @@
 
 enum handle { LISTENER, CLIENT, BACKEND, IDLE, MINT, ROUTES, PARENT };
 enum how { TLS, PLAIN, REDIRECT, TCP };
+enum group { HOST, GATEWAY, RESOURCES };
 
 /* What epoll gives back: every descriptor's first member. */
 struct source {
@@ -36,7 +37,7 @@ struct listener {
 	struct source src;
 	struct listener *next;
 	enum how how;
-	int group; /* 0 host, 1 gateway, 2 resources */
+	enum group group;
 	struct tcp_route tcp;
 	int seen;
 };
@@ -61,9 +62,10 @@ struct conn {
 	SSL *ssl;
 	struct sockaddr_in peer;
 	unsigned short local_port;
+	int https_port; /* where a redirect leads */
 	double deadline, began;
 	/* what epoll said and no EAGAIN took back */
-	int c_in, c_out, b_in, b_out;
+	int c_in, c_out, b_in, b_out, c_hup, b_hup;
 	struct cx_buf in, to_client, to_backend, back; /* from client; to each; from backend */
 	size_t out_at, back_at; /* sent of to_client, to_backend */
 	/* the request */
@@ -96,13 +98,14 @@ struct router {
 	struct conn *conns, *grave;
 	void **garbage; /* freed at the end of the turn: an event of it may still point there */
 	size_t garbage_n, garbage_cap;
-	size_t n;
+	size_t n, max;
 	struct idle *idle;
 	size_t idles;
 	SSL_CTX *ctx;
 	struct certs *certs;
 	struct log *log;
 	int https_port; /* where port 80 redirects to */
+	size_t unbound; /* resources whose port was taken */
 	int stopping;
 	double now; /* monotonic, of this turn of the loop */
 };
@@ -110,7 +113,7 @@ struct router {
 /* worker.c */
 int worker_run(struct router *r);
 void worker_watch(struct router *r, struct source *s, uint32_t events);
-void worker_add_listener(struct router *r, int fd, enum how how, int group, const struct tcp_route *tcp);
+void worker_add_listener(struct router *r, int fd, enum how how, enum group group, const struct tcp_route *tcp);
 double worker_clock(void);
 void worker_free_later(struct router *r, void *p);
 

@@ -58,7 +58,7 @@ worker_free_later(struct router *r, void *p)
 }
 
 void
-worker_add_listener(struct router *r, int fd, enum how how, int group, const struct tcp_route *tcp)
+worker_add_listener(struct router *r, int fd, enum how how, enum group group, const struct tcp_route *tcp)
 {
 	struct listener *l = cx_alloc(sizeof(*l));
 
@@ -76,7 +76,7 @@ worker_add_listener(struct router *r, int fd, enum how how, int group, const str
 }
 
 static void
-drop_listeners(struct router *r, int group, int all)
+drop_listeners(struct router *r, enum group group, int all)
 {
 	for (struct listener **p = &r->listeners; *p;) {
 		struct listener *l = *p;
@@ -96,7 +96,7 @@ drop_listeners(struct router *r, int group, int all)
 }
 
 static int
-bind_tcp(const struct tcp_route *t)
+bind_tcp(const struct tcp_route *t, int say)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(t->port)};
 	CX_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -107,7 +107,8 @@ bind_tcp(const struct tcp_route *t)
 		return -1;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 512) < 0) {
-		(void)fprintf(stderr, "cx-router: %s:%u: %s\n", t->address, t->port, strerror(errno));
+		if (say)
+			(void)fprintf(stderr, "cx-router: %s:%u: %s\n", t->address, t->port, strerror(errno));
 		return -1;
 	}
 	return cx_steal_fd(&fd);
@@ -115,11 +116,12 @@ bind_tcp(const struct tcp_route *t)
 
 /* Resources listen on addresses of their own: those of the table, no more and no less. */
 static void
-sync_tcp(struct router *r)
+sync_tcp(struct router *r, int say)
 {
 	const struct tcp_route *t;
 	size_t n = table_tcp(r->table, &t);
 
+	r->unbound = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct listener *l = r->listeners;
 		int fd;
@@ -133,11 +135,12 @@ sync_tcp(struct router *r)
 			l->seen = 1;
 			continue;
 		}
-		fd = bind_tcp(&t[i]);
+		fd = bind_tcp(&t[i], say);
+		r->unbound += fd < 0;
 		if (fd >= 0)
-			worker_add_listener(r, fd, TCP, 2, &t[i]);
+			worker_add_listener(r, fd, TCP, RESOURCES, &t[i]);
 	}
-	drop_listeners(r, 2, 0);
+	drop_listeners(r, RESOURCES, 0);
 }
 
 static void
@@ -148,18 +151,26 @@ reload(struct router *r)
 	table_free(r->table);
 	r->table = fresh;
 	idle_prune(r);
-	sync_tcp(r);
+	sync_tcp(r, 1);
 }
 
 static void
 routes_changed(struct router *r)
 {
-	char buf[8192];
+	_Alignas(struct inotify_event) char buf[8192];
+	int news = 0;
+	ssize_t n;
 
-	/* Whatever it says, an overflow too: read all again. */
-	while (read(r->routes.fd, buf, sizeof(buf)) > 0)
-		;
-	reload(r);
+	while ((n = read(r->routes.fd, buf, sizeof(buf))) > 0)
+		for (char *p = buf; p < buf + n;) {
+			const struct inotify_event *ev = (const struct inotify_event *)(void *)p;
+
+			/* Temporaries of publishers are none; an overflow (no name) may have been anything. */
+			news |= ev->len == 0 || ev->name[0] != '.';
+			p += sizeof(*ev) + ev->len;
+		}
+	if (news)
+		reload(r);
 }
 
 /* The parent sends descriptors, each with a byte: g gateway https, G gateway http, l access log. */
@@ -178,8 +189,8 @@ from_parent(struct router *r)
 	}
 	if (what == 'g') /* the first of a new pair: the bridge was made again */
 		for (int i = 0; i < 2; i++)
-			drop_listeners(r, 1, 0);
-	worker_add_listener(r, fd, what == 'g' ? TLS : REDIRECT, 1, NULL);
+			drop_listeners(r, GATEWAY, 0);
+	worker_add_listener(r, fd, what == 'g' ? TLS : REDIRECT, GATEWAY, NULL);
 }
 
 static void
@@ -192,7 +203,7 @@ accept_some(struct router *r, struct listener *l)
 
 		if (fd < 0)
 			return;
-		if (r->n >= CONNS_MAX) {
+		if (r->n >= r->max) {
 			close(fd);
 			continue;
 		}
@@ -228,6 +239,8 @@ handle(struct router *r, struct source *s, uint32_t ev)
 			c->c_in = 1;
 		if (ev & (EPOLLOUT | EPOLLERR | EPOLLHUP))
 			c->c_out = 1;
+		if (ev & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			c->c_hup = 1;
 		break;
 	default:
 		c = (struct conn *)(void *)((char *)s - offsetof(struct conn, backend));
@@ -235,6 +248,8 @@ handle(struct router *r, struct source *s, uint32_t ev)
 			c->b_in = 1;
 		if (ev & (EPOLLOUT | EPOLLERR | EPOLLHUP))
 			c->b_out = 1;
+		if (ev & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			c->b_hup = 1;
 	}
 	if (c->phase != DEAD)
 		conn_run(c);
@@ -249,6 +264,8 @@ every_second(struct router *r)
 		if (r->now > c->deadline || (r->stopping && c->phase == HEAD && c->in.n == 0))
 			conn_timeout(c);
 	}
+	if (r->unbound && !r->stopping) /* the port may be free by now */
+		sync_tcp(r, 0);
 	idle_sweep(r);
 	log_flush(r);
 }
@@ -286,7 +303,7 @@ worker_run(struct router *r)
 		if (ended && !r->stopping) {
 			r->stopping = 1;
 			stop_at = r->now + STOP_SECONDS;
-			drop_listeners(r, 0, 1);
+			drop_listeners(r, HOST, 1);
 		}
 		if (r->now - tick >= 1 || r->stopping) {
 			tick = r->now;
