@@ -150,7 +150,10 @@ static int
 worker(struct parent *p, int sock, struct cx_err *e)
 {
 	struct rlimit files = {65536, 65536}, now;
-	struct router r = {.routes_dir = ".", .https_port = p->https_port, .log = log_open(p->log)};
+	struct router r = {.routes_dir = ".",
+		.domain = p->spool.rack ? cx_json_strd(p->spool.rack, "domain", "convox") : "",
+		.https_port = p->https_port,
+		.log = log_open(p->log)};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && setrlimit(RLIMIT_NOFILE, &files) < 0) {
@@ -167,6 +170,8 @@ worker(struct parent *p, int sock, struct cx_err *e)
 	if (r.epoll < 0)
 		return cx_err_sys(e, "epoll");
 	/* The folder becomes the working directory: the way to it may be closed to the user that the worker becomes. */
+	if (p->spool.rack)
+		close(p->spool.dir);
 	if (!p->routes || chdir(p->routes) < 0)
 		return cx_err_sys(e, "open %s", p->routes ? p->routes : "the routes");
 	if (tls_open(&r, p->cert, e) < 0 || cx_net_drop(p->uid, p->gid, e) < 0 || watch_routes(&r, e) < 0)

@@ -91,7 +91,7 @@ struct certs;
 
 struct router {
 	int epoll;
-	const char *routes_dir;
+	const char *routes_dir, *domain;
 	struct table *table;
 	struct source routes, mint, parent;
 	struct listener *listeners;

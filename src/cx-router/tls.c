@@ -28,7 +28,6 @@ struct certs {
 	size_t n;
 	struct cx_buf out, in; /* to and from the mint */
 	struct cert *asking;
-	char domain[256];
 	int fixed; /* one certificate for all, from a file */
 };
 
@@ -108,8 +107,8 @@ on_cert(SSL *ssl, void *arg)
 	for (size_t i = 0; i < n; i++)
 		lower[i] = sni[i] >= 'A' && sni[i] <= 'Z' ? (char)(sni[i] | 32) : sni[i];
 	lower[n] = '\0';
-	if (n == 0)
-		(void)snprintf(name, sizeof(name), "%s", r->certs->domain);
+	if (n == 0) /* a client that names nobody gets the domain's */
+		(void)snprintf(name, sizeof(name), "%s", r->domain);
 	else
 		table_cert_name(r->table, lower, name, sizeof(name));
 	c = find(r->certs, name);
