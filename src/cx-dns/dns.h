@@ -12,6 +12,7 @@
 
 #define FORWARDS_MAX 512
 #define CLIENTS_MAX 256
+#define EVENTS_MAX 64 /* in one turn */
 #define RESOLVERS_MAX 8
 #define RESOLVER_SECONDS 2.0
 #define IDLE_SECONDS 10.0
@@ -57,7 +58,7 @@ struct dns {
 	size_t n_forwards;
 	struct sockaddr_in resolver[RESOLVERS_MAX];
 	size_t n_resolvers;
-	void *dead[CLIENTS_MAX + FORWARDS_MAX]; /* freed at the end of the turn */
+	void *dead[CLIENTS_MAX + EVENTS_MAX + FORWARDS_MAX]; /* freed at the end of the turn */
 	size_t n_dead;
 	double now;
 	int ended;

@@ -79,6 +79,18 @@ end(struct dns *d, struct forward *f)
 	worker_free_later(d, f);
 }
 
+/* Connects; a datagram is sent at once, and one that cannot be (EPERM of a firewall) is not waited for. */
+static int
+reach(struct forward *f, const struct sockaddr_in *sa, int type)
+{
+	if (connect(f->src.fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
+		return type == SOCK_STREAM && errno == EINPROGRESS ? 0 : -1;
+	if (type == SOCK_STREAM)
+		return 0;
+	f->sent = send(f->src.fd, f->query + 2, f->n, 0) == (ssize_t)f->n;
+	return f->sent ? 0 : -1;
+}
+
 /* The next resolver; when there is none left, SERVFAIL. */
 static void
 ask(struct dns *d, struct forward *f)
@@ -97,10 +109,8 @@ ask(struct dns *d, struct forward *f)
 		f->src.fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (f->src.fd < 0)
 			break;
-		if (connect(f->src.fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EINPROGRESS) {
+		if (reach(f, sa, type) == 0) {
 			f->deadline = d->now + RESOLVER_SECONDS;
-			if (type == SOCK_DGRAM)
-				f->sent = send(f->src.fd, f->query + 2, f->n, 0) == (ssize_t)f->n;
 			worker_watch(d, &f->src, f->sent ? EPOLLIN : EPOLLIN | EPOLLOUT);
 			return;
 		}
@@ -120,7 +130,8 @@ forward_begin(struct dns *d, const uint8_t *query, size_t n, const struct query 
 	struct forward *f;
 	uint8_t out[512];
 
-	if (d->n_forwards >= FORWARDS_MAX || d->n_resolvers == 0 || n > sizeof(f->query) - 2) {
+	/* Without a network they end as they begin, but are only freed after this turn. */
+	if (d->n_forwards + d->n_dead >= FORWARDS_MAX || d->n_resolvers == 0 || n > sizeof(f->query) - 2) {
 		struct forward refused = {.udp = udp, .number = number};
 
 		if (from)

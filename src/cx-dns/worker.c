@@ -3,6 +3,7 @@
 #include <cx/net.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -41,10 +42,10 @@ worker_watch(struct dns *d, struct source *s, uint32_t events)
 void
 worker_free_later(struct dns *d, void *p)
 {
-	if (d->n_dead < sizeof(d->dead) / sizeof(d->dead[0]))
-		d->dead[d->n_dead++] = p;
-	else
-		free(p); /* never: as many can die in a turn as can live */
+	/* Never full: forward_begin counts the dead too, and a turn accepts at most EVENTS_MAX clients. */
+	if (d->n_dead == sizeof(d->dead) / sizeof(d->dead[0]))
+		abort();
+	d->dead[d->n_dead++] = p;
 }
 
 void
@@ -161,12 +162,12 @@ int
 worker_run(struct dns *d)
 {
 	struct sigaction sa = {.sa_handler = on_signal};
-	struct epoll_event ev[64];
+	struct epoll_event ev[EVENTS_MAX];
 
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGINT, &sa, NULL);
 	while (!ended && !d->ended) {
-		int n = epoll_wait(d->epoll, ev, 64, d->forwards || d->clients ? 250 : -1);
+		int n = epoll_wait(d->epoll, ev, EVENTS_MAX, d->forwards || d->clients ? 250 : -1);
 
 		d->now = clock_now();
 		for (int i = 0; i < n; i++)

@@ -43,6 +43,19 @@ trim(const char *p, size_t n)
 	return (struct span){p, n};
 }
 
+/* No control characters but tab (RFC 9110, 5.5; RFC 9112, 4). */
+static int
+is_text(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return 0;
+	}
+	return 1;
+}
+
 static int
 split_field(const char *p, size_t n, struct http1_field *f)
 {
@@ -55,13 +68,7 @@ split_field(const char *p, size_t n, struct http1_field *f)
 	f->name = (struct span){p, i};
 	f->value = trim(p + i + 1, n - i - 1);
 	f->hop = 0;
-	for (i = 0; i < f->value.n; i++) {
-		unsigned char c = (unsigned char)f->value.p[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return -1;
-	}
-	return 0;
+	return is_text(f->value) ? 0 : -1;
 }
 
 static int
@@ -328,7 +335,7 @@ http1_response(const char *p, size_t n, struct http1 *h)
 		h->status = h->status * 10 + (p[i] - '0');
 	}
 	h->reason = (struct span){p + (len > 12 ? 13 : 12), len > 12 ? (size_t)len - 13 : 0};
-	if (h->status < 100)
+	if (h->status < 100 || !is_text(h->reason))
 		return -502;
 	rc = read_fields(p + len + 2, n - (size_t)len - 2, HTTP1_RESPONSE_MAX, h, &host, &hosts);
 	/* RFC 9112, 6.1: HTTP/1.0 knows no transfer codings, and what it means by one is a guess. */
