@@ -55,6 +55,16 @@ client() { openssl s_client -connect "127.84.9.1:$HTTPS" -CAfile "$CX_SPOOL/ca/c
 	[ "$(tls web.a.convox /name)" = one ]
 }
 
+@test "cx-router: alone it serves one certificate from a file, named from where it was started" {
+	backend one
+	route a web.a.convox "$PORT_one"
+	cx-mint leaf web.a.convox > chain.pem
+	env -u CX_SPOOL cx-router --routes "$ROUTES" --listen "127.0.0.1:$HTTPS" --cert chain.pem 3>&- &
+	STARTED+=($!)
+	wait_until 5 listens 127.0.0.1 "$HTTPS"
+	[ "$(curl -sS --cacert "$CX_SPOOL/ca/ca.crt" --resolve "web.a.convox:$HTTPS:127.0.0.1" "https://web.a.convox:$HTTPS/name")" = one ]
+}
+
 @test "cx-router: TLS 1.2 and 1.3 with forward secrecy, nothing older" {
 	launch
 	client -servername web.a.convox -tls1_3 | grep -q 'Verify return code: 0 (ok)'

@@ -170,11 +170,13 @@ worker(struct parent *p, int sock, struct cx_err *e)
 	if (r.epoll < 0)
 		return cx_err_sys(e, "epoll");
 	/* The folder becomes the working directory: the way to it may be closed to the user that the worker becomes. */
+	if (tls_open(&r, p->cert, e) < 0)
+		return -1;
 	if (p->spool.rack)
 		close(p->spool.dir);
 	if (!p->routes || chdir(p->routes) < 0)
 		return cx_err_sys(e, "open %s", p->routes ? p->routes : "the routes");
-	if (tls_open(&r, p->cert, e) < 0 || cx_net_drop(p->uid, p->gid, e) < 0 || watch_routes(&r, e) < 0)
+	if (cx_net_drop(p->uid, p->gid, e) < 0 || watch_routes(&r, e) < 0)
 		return -1;
 	worker_watch(&r, &r.routes, EPOLLIN);
 	worker_watch(&r, &r.parent, EPOLLIN);
