@@ -232,6 +232,8 @@ choose_framing(struct conn *c, const struct http1 *h)
 	if (!bodyless && c->minor == 0 && (h->chunked || c->until_close))
 		c->client_close = 1;
 	c->back_close = h->close || (h->minor == 0 && !h->keep_alive) || c->until_close;
+	/* A process that sends a body all the same must not have it read as the next answer. */
+	c->back_close |= bodyless && (h->length > 0 || h->chunked);
 }
 
 static void
