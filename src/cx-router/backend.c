@@ -10,48 +10,62 @@
 
 #define IDLE_SECONDS 50
 
-/* Takes it out of the list; its descriptor is the caller's. */
-static int
-unlink_idle(struct router *r, struct idle *i)
+static void
+unlink_idle(struct router *r, struct upstream *u)
 {
-	int fd = i->src.fd;
-
-	for (struct idle **p = &r->idle; *p; p = &(*p)->next)
-		if (*p == i) {
-			*p = i->next;
+	for (struct upstream **p = &r->idle; *p; p = &(*p)->next)
+		if (*p == u) {
+			*p = u->next;
 			break;
 		}
 	r->idles--;
-	i->src.fd = -1;
-	worker_free_later(r, i);
-	return fd;
+}
+
+static void
+hang_up(struct router *r, struct upstream *u)
+{
+	close(u->src.fd);
+	u->src.fd = -1;
+	u->conn = NULL;
+	worker_free_later(r, u);
 }
 
 void
-idle_close(struct router *r, struct idle *i)
+idle_close(struct router *r, struct upstream *u)
 {
-	if (i->src.fd >= 0)
-		close(unlink_idle(r, i));
+	if (u->src.fd < 0)
+		return;
+	unlink_idle(r, u);
+	hang_up(r, u);
 }
 
 void
 idle_sweep(struct router *r)
 {
-	for (struct idle *i = r->idle, *next; i; i = next) {
-		next = i->next;
-		if (r->now - i->since > IDLE_SECONDS)
-			idle_close(r, i);
+	for (struct upstream *u = r->idle, *next; u; u = next) {
+		next = u->next;
+		if (r->now - u->since > IDLE_SECONDS)
+			idle_close(r, u);
 	}
 }
 
 void
 idle_prune(struct router *r)
 {
-	for (struct idle *i = r->idle, *next; i; i = next) {
-		next = i->next;
-		if (!table_has(r->table, i->address, i->port))
-			idle_close(r, i);
+	for (struct upstream *u = r->idle, *next; u; u = next) {
+		next = u->next;
+		if (!table_has(r->table, u->address, u->port))
+			idle_close(r, u);
 	}
+}
+
+/* Bytes that nobody asked for, or the end. */
+static int
+stirs(const struct upstream *u)
+{
+	char byte;
+
+	return recv(u->src.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 /* RFC 9110, 9.2.2 */
@@ -66,57 +80,62 @@ idempotent(const char *method)
 	return 0;
 }
 
-/* A kept connection to this backend: its descriptor, or -1. */
-static int
+/* A kept connection to this backend, or NULL. A request that may not be sent twice only gets one that is surely open.
+ */
+static struct upstream *
 take_idle(struct router *r, const struct backend *b, int sure)
 {
-	for (struct idle *i = r->idle, *next; i; i = next) {
-		char byte;
-
-		next = i->next;
-		if (i->port != b->port || strcmp(i->address, b->address) != 0)
+	for (struct upstream *u = r->idle, *next; u; u = next) {
+		next = u->next;
+		if (u->port != b->port || strcmp(u->address, b->address) != 0)
 			continue;
-		/* A request that may not be sent twice only goes where no end is to be seen. */
-		if (sure && (recv(i->src.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN))
-			idle_close(r, i);
-		else
-			return unlink_idle(r, i);
+		if (!sure || !stirs(u)) {
+			unlink_idle(r, u);
+			return u;
+		}
+		idle_close(r, u);
 	}
-	return -1;
+	return NULL;
 }
 
-static int
-dial(const struct backend *b)
+static struct upstream *
+dial(struct router *r, const struct backend *b)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(b->port)};
 	CX_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct upstream *u;
 	int one = 1;
 
 	if (fd < 0 || inet_pton(AF_INET, b->address, &sa.sin_addr) != 1)
-		return -1;
+		return NULL;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 && errno != EINPROGRESS)
-		return -1;
-	return cx_steal_fd(&fd);
+		return NULL;
+	u = cx_alloc(sizeof(*u));
+	u->src = (struct source){BACKEND, cx_steal_fd(&fd)};
+	(void)snprintf(u->address, sizeof(u->address), "%s", b->address);
+	u->port = b->port;
+	worker_watch(r, &u->src, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	return u;
 }
 
 static void
-attach(struct conn *c, int fd, int reused)
+attach(struct conn *c, struct upstream *u, int reused)
 {
-	c->backend.fd = fd;
+	c->up = u;
+	u->conn = c;
 	c->reused = reused;
 	c->b_in = c->b_hup = 0;
 	c->b_out = reused;
 	c->backend_eof = 0;
 	c->back.n = 0;
 	c->back_at = 0;
-	c->phase = reused ? (c->how == TCP ? TUNNEL : EXCHANGE) : CONNECT;
+	c->phase = reused ? EXCHANGE : CONNECT;
 	c->deadline = c->r->now + (reused ? (double)c->service->timeout : CONNECT_SECONDS);
 	if (c->head.n) {
 		c->to_backend.n = 0;
 		cx_buf_add(&c->to_backend, c->head.p, c->head.n);
 	}
-	worker_watch(c->r, &c->backend, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 }
 
 int
@@ -126,16 +145,19 @@ backend_connect(struct conn *c)
 
 	while (c->tries < s->n) {
 		struct backend *b = &s->backends[s->next++ % s->n];
-		int fd = c->how == TCP ? -1 : take_idle(c->r, b, !idempotent(c->method) || !c->req_done),
-		    reused = fd >= 0;
+		struct upstream *u = NULL;
+		int reused;
 
+		if (c->how != TCP)
+			u = take_idle(c->r, b, !idempotent(c->method) || !c->req_done);
+		reused = u != NULL;
 		c->tries++;
-		if (fd < 0)
-			fd = dial(b);
-		if (fd < 0)
+		if (!u)
+			u = dial(c->r, b);
+		if (!u)
 			continue;
 		c->target = b;
-		attach(c, fd, reused);
+		attach(c, u, reused);
 		return 0;
 	}
 	return -1;
@@ -144,26 +166,21 @@ backend_connect(struct conn *c)
 void
 backend_release(struct conn *c, int reusable)
 {
-	struct idle *i;
+	struct upstream *u = c->up;
 
-	if (c->backend.fd < 0)
+	c->up = NULL;
+	if (!u)
 		return;
-	if (!reusable || c->r->idles >= IDLE_MAX || c->r->stopping || !c->target) {
-		close(c->backend.fd);
-		c->backend.fd = -1;
+	/* What epoll said of it already, it does not say again. */
+	if (!reusable || c->b_hup || c->r->idles >= IDLE_MAX || c->r->stopping || (c->b_in && stirs(u))) {
+		hang_up(c->r, u);
 		return;
 	}
-	i = cx_alloc(sizeof(*i));
-	i->src.kind = IDLE;
-	i->src.fd = c->backend.fd;
-	c->backend.fd = -1;
-	(void)snprintf(i->address, sizeof(i->address), "%s", c->target->address);
-	i->port = c->target->port;
-	i->since = c->r->now;
-	i->next = c->r->idle;
-	c->r->idle = i;
+	u->conn = NULL;
+	u->since = c->r->now;
+	u->next = c->r->idle;
+	c->r->idle = u;
 	c->r->idles++;
-	worker_watch(c->r, &i->src, EPOLLIN | EPOLLRDHUP | EPOLLET);
 }
 
 /* Nothing of the request can have been acted on: it was not sent, or a kept connection was closed before it arrived

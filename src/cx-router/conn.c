@@ -21,7 +21,6 @@ conn_accept(struct router *r, struct listener *l, int fd, const struct sockaddr_
 	c->how = l->how;
 	c->https_port = l->group == GATEWAY ? 443 : r->https_port;
 	c->client = (struct source){CLIENT, fd};
-	c->backend = (struct source){BACKEND, -1};
 	c->peer = *peer;
 	c->local_port = getsockname(fd, (struct sockaddr *)&local, &len) == 0 ? ntohs(local.sin_port) : 0;
 	c->deadline = r->now + HEAD_SECONDS;
@@ -205,9 +204,9 @@ write_backend(struct conn *c)
 	size_t left = c->to_backend.n - c->back_at;
 	ssize_t n;
 
-	if (!left || !c->b_out || c->backend.fd < 0 || c->phase == CONNECT)
+	if (!left || !c->b_out || !c->up || c->phase == CONNECT)
 		return 0;
-	n = send(c->backend.fd, c->to_backend.p + c->back_at, left, MSG_NOSIGNAL);
+	n = send(c->up->src.fd, c->to_backend.p + c->back_at, left, MSG_NOSIGNAL);
 	if (n < 0 && errno == EAGAIN) {
 		c->b_out = 0;
 		return 0;
@@ -233,9 +232,9 @@ read_backend(struct conn *c, size_t max)
 	ssize_t n;
 
 	want = want > IO_SIZE ? IO_SIZE : want;
-	if (!want || !c->b_in || c->backend_eof || c->backend.fd < 0)
+	if (!want || !c->b_in || c->backend_eof || !c->up)
 		return 0;
-	n = read(c->backend.fd, cx_buf_room(&c->back, want), want);
+	n = read(c->up->src.fd, cx_buf_room(&c->back, want), want);
 	if (n > 0) {
 		c->back.n += (size_t)n;
 		c->back.p[c->back.n] = '\0';
@@ -262,7 +261,7 @@ connected(struct conn *c)
 
 	if (!c->b_out && !c->b_in)
 		return 0;
-	(void)getsockopt(c->backend.fd, SOL_SOCKET, SO_ERROR, &err, &n);
+	(void)getsockopt(c->up->src.fd, SOL_SOCKET, SO_ERROR, &err, &n);
 	if (err) {
 		backend_failed(c, err == ECONNREFUSED ? "refuses connections on its port" : strerror(err));
 		return 1;
@@ -349,7 +348,7 @@ tunnel(struct conn *c)
 		c->deadline = c->r->now + TUNNEL_SECONDS;
 	/* One side is done and all that it sent has been passed on: pass the end on as well. */
 	if (c->client_eof == 1 && !c->in.n && !c->to_backend.n) {
-		(void)shutdown(c->backend.fd, SHUT_WR);
+		(void)shutdown(c->up->src.fd, SHUT_WR);
 		c->client_eof = 2;
 	}
 	if (c->backend_eof && !c->back.n && !c->to_client.n) {

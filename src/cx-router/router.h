@@ -23,7 +23,7 @@
 #define LINGER_SECONDS 2
 #define TUNNEL_SECONDS 3600
 
-enum handle { LISTENER, CLIENT, BACKEND, IDLE, MINT, ROUTES, PARENT };
+enum handle { LISTENER, CLIENT, BACKEND, MINT, ROUTES, PARENT };
 enum how { TLS, PLAIN, REDIRECT, TCP };
 enum group { HOST, GATEWAY, RESOURCES };
 
@@ -42,9 +42,11 @@ struct listener {
 	int seen;
 };
 
-struct idle {
+/* A connection to a backend: epoll learns of it once, however many requests it carries. */
+struct upstream {
 	struct source src;
-	struct idle *next;
+	struct upstream *next; /* of the idle ones */
+	struct conn *conn; /* NULL: idle */
 	char address[46];
 	unsigned short port;
 	double since;
@@ -54,7 +56,7 @@ enum phase { HANDSHAKE, HEAD, CONNECT, EXCHANGE, TUNNEL, FLUSH, LINGER, DEAD };
 
 struct conn {
 	struct source client;
-	struct source backend; /* fd -1: none */
+	struct upstream *up; /* NULL: none */
 	struct conn *next, **prev;
 	struct router *r;
 	enum how how;
@@ -99,7 +101,7 @@ struct router {
 	void **garbage; /* freed at the end of the turn: an event of it may still point there */
 	size_t garbage_n, garbage_cap;
 	size_t n, max;
-	struct idle *idle;
+	struct upstream *idle;
 	size_t idles;
 	SSL_CTX *ctx;
 	struct certs *certs;
@@ -139,7 +141,7 @@ int backend_connect(struct conn *c);
 /* A connection that could not be made, or a kept one that turned out closed: the next one, where that is safe. */
 void backend_failed(struct conn *c, const char *what);
 void backend_release(struct conn *c, int reusable);
-void idle_close(struct router *r, struct idle *i);
+void idle_close(struct router *r, struct upstream *u);
 void idle_sweep(struct router *r);
 /* Closes kept connections to backends that no route names any more, so that a draining process sees them end. */
 void idle_prune(struct router *r);

@@ -39,9 +39,7 @@ worker_watch(struct router *r, struct source *s, uint32_t events)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = s};
 
-	/* A kept connection changes hands: the descriptor is known already, its owner is new. */
-	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, s->fd, &ev) < 0 &&
-		(errno != EEXIST || epoll_ctl(r->epoll, EPOLL_CTL_MOD, s->fd, &ev) < 0))
+	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, s->fd, &ev) < 0)
 		(void)fprintf(stderr, "cx-router: epoll: %s\n", strerror(errno));
 }
 
@@ -221,9 +219,6 @@ handle(struct router *r, struct source *s, uint32_t ev)
 		if (s->fd >= 0)
 			accept_some(r, (struct listener *)(void *)s);
 		return;
-	case IDLE:
-		idle_close(r, (struct idle *)(void *)s);
-		return;
 	case MINT:
 		tls_mint_ready(r);
 		return;
@@ -243,7 +238,13 @@ handle(struct router *r, struct source *s, uint32_t ev)
 			c->c_hup = 1;
 		break;
 	default:
-		c = (struct conn *)(void *)((char *)s - offsetof(struct conn, backend));
+		c = ((struct upstream *)(void *)s)->conn;
+		if (!c) {
+			/* An idle one has nothing to say but its end. */
+			if (ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+				idle_close(r, (struct upstream *)(void *)s);
+			return;
+		}
 		if (ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 			c->b_in = 1;
 		if (ev & (EPOLLOUT | EPOLLERR | EPOLLHUP))
