@@ -1,6 +1,7 @@
 /* A client's connection: bytes in, bytes out, and the phase that it is in. Edge-triggered: c_in, c_out, b_in, b_out say
  * what may be tried. */
 #include "router.h"
+#include <arpa/inet.h>
 #include <cx/own.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -21,8 +22,9 @@ conn_accept(struct router *r, struct listener *l, int fd, const struct sockaddr_
 	c->how = l->how;
 	c->https_port = l->group == GATEWAY ? 443 : r->https_port;
 	c->client = (struct source){CLIENT, fd};
-	c->peer = *peer;
-	c->local_port = getsockname(fd, (struct sockaddr *)&local, &len) == 0 ? ntohs(local.sin_port) : 0;
+	(void)inet_ntop(AF_INET, &peer->sin_addr, c->peer, sizeof(c->peer));
+	if (getsockname(fd, (struct sockaddr *)&local, &len) == 0)
+		(void)snprintf(c->local_port, sizeof(c->local_port), "%u", ntohs(local.sin_port));
 	c->deadline = r->now + HEAD_SECONDS;
 	c->c_out = c->req_done = 1;
 	c->next = r->conns;

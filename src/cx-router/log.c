@@ -1,6 +1,5 @@
 /* The access log: a JSON object a request, written in pieces of LOG_CHUNK or once a second. */
 #include "router.h"
-#include <arpa/inet.h>
 #include <cx/own.h>
 #include <cx/spool.h>
 #include <string.h>
@@ -9,6 +8,8 @@
 
 struct log {
 	int fd;
+	double turn;
+	char time[32];
 	struct cx_buf b;
 };
 
@@ -21,45 +22,80 @@ log_open(int fd)
 	return l;
 }
 
-static void
-put_string(struct cx_buf *b, const char *s)
+void
+put_number(struct cx_buf *b, unsigned long long n, unsigned base)
 {
-	cx_buf_addc(b, '"');
-	for (; *s; s++) {
-		unsigned char ch = (unsigned char)*s;
+	char text[24];
+	size_t at = sizeof(text);
 
-		if (ch == '"' || ch == '\\')
-			cx_buf_addf(b, "\\%c", ch);
-		else if (ch < 0x20 || ch >= 0x7f)
-			cx_buf_addf(b, "\\u%04x", ch);
-		else
-			cx_buf_addc(b, (char)ch);
+	do {
+		text[--at] = "0123456789abcdef"[n % base];
+		n /= base;
+	} while (n);
+	cx_buf_add(b, text + at, sizeof(text) - at);
+}
+
+static int
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static void
+put_string(struct cx_buf *b, const char *key, const char *s)
+{
+	cx_buf_adds(b, key);
+	cx_buf_addc(b, '"');
+	while (*s) {
+		size_t n = 0;
+
+		while (is_plain((unsigned char)s[n]))
+			n++;
+		cx_buf_add(b, s, n);
+		s += n;
+		if (*s)
+			cx_buf_addf(b, "\\u%04x", (unsigned char)*s++);
 	}
 	cx_buf_addc(b, '"');
+}
+
+/* Requests of one turn of the loop have one time. */
+static const char *
+time_text(struct log *l, double turn)
+{
+	if (l->turn != turn)
+		cx_time_now(l->time);
+	l->turn = turn;
+	return l->time;
 }
 
 void
 log_request(struct conn *c)
 {
 	struct log *l = c->r->log;
-	char ip[INET_ADDRSTRLEN] = "", now[32];
+	double ms = (worker_clock() - c->began) * 1000;
 
 	if (l->fd < 0 || c->how == TCP)
 		return;
-	cx_time_now(now);
-	(void)inet_ntop(AF_INET, &c->peer.sin_addr, ip, sizeof(ip));
-	cx_buf_addf(&l->b, "{\"time\":\"%s\",\"client\":\"%s\",\"method\":", now, ip);
-	put_string(&l->b, c->method);
-	cx_buf_adds(&l->b, ",\"host\":");
-	put_string(&l->b, c->host);
-	cx_buf_adds(&l->b, ",\"path\":");
-	put_string(&l->b, c->path);
-	cx_buf_addf(&l->b, ",\"status\":%d,\"bytes\":%llu,\"ms\":%.1f", c->status, c->bytes,
-		(worker_clock() - c->began) * 1000);
-	if (c->service)
-		cx_buf_addf(&l->b, ",\"app\":\"%s\",\"service\":\"%s\"", c->service->app, c->service->name);
+	put_string(&l->b, "{\"time\":", time_text(l, c->r->now));
+	put_string(&l->b, ",\"client\":", c->peer);
+	put_string(&l->b, ",\"method\":", c->method);
+	put_string(&l->b, ",\"host\":", c->host);
+	put_string(&l->b, ",\"path\":", c->path);
+	cx_buf_adds(&l->b, ",\"status\":");
+	put_number(&l->b, (unsigned)c->status, 10);
+	cx_buf_adds(&l->b, ",\"bytes\":");
+	put_number(&l->b, c->bytes, 10);
+	cx_buf_adds(&l->b, ",\"ms\":");
+	put_number(&l->b, ms > 0 ? (unsigned long long)ms : 0, 10);
+	cx_buf_addc(&l->b, '.');
+	put_number(&l->b, ms > 0 ? (unsigned long long)(ms * 10) % 10 : 0, 10);
+	if (c->service) {
+		put_string(&l->b, ",\"app\":", c->service->app);
+		put_string(&l->b, ",\"service\":", c->service->name);
+	}
 	if (c->target)
-		cx_buf_addf(&l->b, ",\"process\":\"%s\"", c->target->process);
+		put_string(&l->b, ",\"process\":", c->target->process);
 	cx_buf_adds(&l->b, "}\n");
 	if (l->b.n >= LOG_CHUNK)
 		log_flush(c->r);

@@ -1,6 +1,5 @@
 /* From a request's head to the backend, and the answer back: heads rewritten, bodies streamed in their own framing. */
 #include "router.h"
-#include <arpa/inet.h>
 #include <cx/own.h>
 #include <string.h>
 #include <strings.h>
@@ -31,22 +30,23 @@ static void
 make_head(struct conn *c, const struct http1 *h)
 {
 	struct cx_buf *b = &c->head;
-	char ip[INET_ADDRSTRLEN] = "";
 
 	b->n = 0;
 	put_span(b, h->method);
 	cx_buf_addc(b, ' ');
 	put_span(b, h->target);
 	cx_buf_adds(b, " HTTP/1.1\r\n");
-	(void)inet_ntop(AF_INET, &c->peer.sin_addr, ip, sizeof(ip));
 	cx_buf_adds(b, "X-Forwarded-For: ");
 	for (size_t i = 0; i < h->n; i++)
 		if (span_is(h->fields[i].name, "x-forwarded-for") && h->fields[i].value.n) {
 			put_span(b, h->fields[i].value);
 			cx_buf_adds(b, ", ");
 		}
-	cx_buf_addf(b, "%s\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Port: %u\r\n", ip, c->ssl ? "https" : "http",
-		c->local_port);
+	cx_buf_adds(b, c->peer);
+	cx_buf_adds(b, c->ssl ? "\r\nX-Forwarded-Proto: https" : "\r\nX-Forwarded-Proto: http");
+	cx_buf_adds(b, "\r\nX-Forwarded-Port: ");
+	cx_buf_adds(b, c->local_port);
+	cx_buf_adds(b, "\r\n");
 	for (size_t i = 0; i < h->n; i++) {
 		const struct http1_field *f = &h->fields[i];
 
@@ -177,7 +177,8 @@ request_begin(struct conn *c)
 static void
 put_chunk(struct cx_buf *b, const char *p, size_t n)
 {
-	cx_buf_addf(b, "%zx\r\n", n);
+	put_number(b, n, 16);
+	cx_buf_adds(b, "\r\n");
 	cx_buf_add(b, p, n);
 	cx_buf_adds(b, "\r\n");
 }
@@ -241,7 +242,9 @@ put_response(struct conn *c, const struct http1 *h)
 {
 	struct cx_buf *b = &c->to_client;
 
-	cx_buf_addf(b, "HTTP/1.1 %d ", h->status);
+	cx_buf_adds(b, "HTTP/1.1 ");
+	put_number(b, (unsigned)h->status, 10);
+	cx_buf_addc(b, ' ');
 	put_span(b, h->reason);
 	cx_buf_adds(b, "\r\n");
 	for (size_t i = 0; i < h->n; i++) {

@@ -62,8 +62,7 @@ struct conn {
 	enum how how;
 	enum phase phase;
 	SSL *ssl;
-	struct sockaddr_in peer;
-	unsigned short local_port;
+	char peer[INET_ADDRSTRLEN], local_port[8]; /* as text: every request names them */
 	int https_port; /* where a redirect leads */
 	double deadline, began;
 	/* what epoll said and no EAGAIN took back */
@@ -157,6 +156,8 @@ void page_refuse(struct conn *c, int status, const char *why);
 void page_redirect(struct conn *c);
 
 /* log.c */
+/* A number in decimal, or hexadecimal; printf(3) costs as much as the rest of a request's head. */
+void put_number(struct cx_buf *b, unsigned long long n, unsigned base);
 struct log *log_open(int fd);
 void log_request(struct conn *c);
 void log_flush(struct router *r);
