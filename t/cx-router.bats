@@ -218,7 +218,8 @@ teardown() { stop_all; }
 	mv "$ROUTES/.a.T" "$ROUTES/a.json"
 	route b web.b.convox "$PORT_two"
 	wait_until 5 sh -c "curl -sS -H 'Host: web.b.convox' http://127.0.0.1:$PLAIN/name | grep -q two"
-	[ "$(ask /name)" = one ]
+	run -0 ask /name
+	[ "$output" = one ]
 	grep -q 'a.json' router.err
 	rm "$ROUTES/a.json"
 	wait_until 5 says /name 404

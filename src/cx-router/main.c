@@ -184,7 +184,6 @@ worker(struct parent *p, int sock, struct cx_err *e)
 		worker_watch(&r, &r.mint, EPOLLIN);
 	for (size_t i = 0; i < p->n; i++)
 		worker_add_listener(&r, p->bound[i].fd, p->bound[i].how, HOST, NULL);
-	cx_ready();
 	return worker_run(&r);
 }
 

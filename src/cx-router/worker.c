@@ -4,6 +4,7 @@
 #include <cx/err.h>
 #include <cx/net.h>
 #include <cx/own.h>
+#include <cx/proc.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -295,6 +296,7 @@ worker_run(struct router *r)
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	reload(r);
+	cx_ready();
 	for (;;) {
 		int n = epoll_wait(r->epoll, ev, EVENTS, r->n || r->stopping ? 250 : 1000);
 
