@@ -102,8 +102,8 @@ worker(struct parent *p, int sock, struct cx_err *e)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* The folder becomes the working directory: the way to it may be closed to the user that we become. */
-	if (chdir(p->routes) < 0)
-		return cx_err_sys(e, "open %s", p->routes);
+	if (!p->routes || chdir(p->routes) < 0)
+		return cx_err_sys(e, "open the folder of routes");
 	if (prepare(d, p, e) < 0 || cx_net_drop(p->uid, p->gid, e) < 0)
 		return -1;
 	d->dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
