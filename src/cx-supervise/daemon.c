@@ -133,7 +133,7 @@ void
 daemon_read(struct daemon *d)
 {
 	char buf[4096];
-	ssize_t n;
+	ssize_t n = -1;
 
 	while (d->out >= 0 && (n = read(d->out, buf, sizeof(buf))) > 0) {
 		for (ssize_t i = 0; i < n; i++) {
