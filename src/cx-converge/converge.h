@@ -59,6 +59,7 @@ struct app {
 struct conv {
 	struct cx_spool spool;
 	struct cx_engine *engine;
+	int lock; /* children close it at once: it must not outlive us in them */
 	const char *rack, *network;
 	json_t *list; /* of the engine, borrowed by boxes */
 	struct box *boxes;

@@ -221,12 +221,12 @@ static int
 run(int once, struct cx_err *e)
 {
 	static struct conv c; /* lives as long as the process */
-	CX_CLOSE int lock = -1;
 
 	if (cx_spool_open(&c.spool, e) < 0)
 		return -1;
-	lock = cx_lock(c.spool.dir, "run/converge.lock", 0, "cx-converge", e);
-	if (lock < 0)
+	/* A second is for a child of a killed one, between its birth and its letting go of the lock. */
+	c.lock = cx_lock(c.spool.dir, "run/converge.lock", 1, "cx-converge", e);
+	if (c.lock < 0)
 		return -1;
 	c.rack = cx_json_strd(c.spool.rack, "name", "local");
 	c.network = cx_json_strd(c.spool.rack, "network", "cx-local");

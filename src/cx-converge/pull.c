@@ -48,6 +48,7 @@ child(struct conv *c, const char *image, int to)
 {
 	struct cx_err e;
 
+	close(c->lock);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGINT, SIG_DFL);

@@ -40,6 +40,7 @@ read_events(struct conv *c, int to)
 	struct cx_err e;
 	struct cx_engine *en;
 
+	close(c->lock);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	en = cx_engine_open(NULL, c->spool.rack, &e);
 	cx_buf_adds(&path, "/events?filters=");
