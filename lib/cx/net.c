@@ -6,11 +6,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <grp.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 /* Inode of the socket that has the port (of the address, or of all addresses) by /proc/net; 0: not seen. */
 static unsigned long
@@ -174,4 +178,95 @@ cx_net_drop(long uid, long gid, struct cx_err *e)
 	/* Changing identity clears the death signal (prctl(2)). */
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	return uid != 0 && setuid(0) == 0 ? cx_err_set(e, CX_SYS, "the privileges are still there") : 0;
+}
+
+static void
+watched(sigset_t *set)
+{
+	(void)sigemptyset(set);
+	(void)sigaddset(set, SIGCHLD);
+	(void)sigaddset(set, SIGTERM);
+	(void)sigaddset(set, SIGINT);
+}
+
+pid_t
+cx_net_worker(
+	const char *prog, int (*run)(void *arg, int sock, struct cx_err *e), void *arg, int *sock, struct cx_err *e)
+{
+	sigset_t set, old;
+	int pair[2], st;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return cx_err_sys(e, "make a socket pair");
+	/* From here on signals wait for cx_net_watch: one that comes now must reach the worker too. */
+	watched(&set);
+	(void)sigprocmask(SIG_BLOCK, &set, &old);
+	(void)signal(SIGPIPE, SIG_IGN);
+	pid = fork();
+	if (pid < 0)
+		return cx_err_sys(e, "fork");
+	if (pid == 0) {
+		(void)sigprocmask(SIG_SETMASK, &old, NULL);
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		close(pair[0]);
+		st = run(arg, pair[1], e);
+		_exit(st < 0 ? cx_err_report(e, prog) : st);
+	}
+	close(pair[1]);
+	*sock = pair[0];
+	(void)unsetenv("CX_READY_FD");
+	return pid;
+}
+
+int
+cx_net_watch(pid_t worker, void (*tick)(void *arg), void *arg)
+{
+	struct timespec second = {.tv_sec = 1};
+	sigset_t set;
+	int st, told = 0;
+
+	watched(&set);
+	for (;;) {
+		pid_t pid;
+		int sig;
+
+		tick(arg);
+		sig = sigtimedwait(&set, NULL, &second);
+		if ((sig == SIGTERM || sig == SIGINT) && !told++)
+			(void)kill(worker, SIGTERM);
+		while ((pid = waitpid(-1, &st, WNOHANG)) > 0) {
+			if (pid != worker)
+				continue;
+			if (WIFSIGNALED(st))
+				return told && WTERMSIG(st) == SIGTERM ? 0 : CX_SYS;
+			return WEXITSTATUS(st);
+		}
+		if (pid < 0 && errno == ECHILD)
+			return CX_SYS;
+	}
+}
+
+void
+cx_net_follow(struct cx_net_gateway *g, const struct cx_net_port ports[2], int sock)
+{
+	unsigned index = g->address && g->device ? if_nametoindex(g->device) : 0;
+	int fd[2] = {-1, -1}, passed = 0;
+	struct cx_err e;
+
+	if (index == 0 || index == g->index)
+		return;
+	for (int i = 0; i < 2 && (i == 0 || fd[0] >= 0); i++)
+		fd[i] = cx_net_listen(ports[i].type, g->address, ports[i].port, g->device, &e);
+	if (fd[1] >= 0)
+		passed = cx_net_pass(sock, ports[0].what, fd[0]) == 0 && cx_net_pass(sock, ports[1].what, fd[1]) == 0;
+	if (passed) {
+		g->index = index;
+		g->complained = 0;
+	} else if (fd[1] < 0 && !g->complained++) {
+		(void)cx_err_report(&e, g->prog);
+	}
+	for (int i = 0; i < 2; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
 }

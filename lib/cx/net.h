@@ -7,6 +7,8 @@
 #ifndef CX_NET_H
 #define CX_NET_H
 
+#include <sys/types.h>
+
 struct cx_err;
 
 /*
@@ -21,5 +23,30 @@ int cx_net_pass(int sock, char what, int fd);
 int cx_net_take(int sock, int *fd);
 /* From root to this user for good, without new privileges; as another user only the latter. Ends with its parent. */
 int cx_net_drop(long uid, long gid, struct cx_err *e);
+
+/*
+ * Forks the worker: run(arg, sock, e) in the child, whose result (-1: e is reported for prog) is its exit status.
+ * sock is its end of a Unix socket (SOCK_SEQPACKET) for cx_net_pass. Returns its pid, and our end in *sock; or -1.
+ */
+pid_t cx_net_worker(
+	const char *prog, int (*run)(void *arg, int sock, struct cx_err *e), void *arg, int *sock, struct cx_err *e);
+/*
+ * The parent's life: calls tick(arg) once a second, hands SIGTERM and SIGINT on to the worker, and returns the exit
+ * status when that has ended (0 when the signal ended it, CX_SYS when another did).
+ */
+int cx_net_watch(pid_t worker, void (*tick)(void *arg), void *arg);
+
+/* The address of a bridge that may not exist yet, or be made anew. */
+struct cx_net_gateway {
+	const char *prog, *address, *device; /* address or device NULL: there is none */
+	unsigned index; /* of the bridge that the present sockets are bound to */
+	int complained;
+};
+struct cx_net_port {
+	int type, port;
+	char what; /* the byte that it is passed with */
+};
+/* Binds both ports and passes them to the worker when the bridge has come, or is another one than before. */
+void cx_net_follow(struct cx_net_gateway *g, const struct cx_net_port ports[2], int sock);
 
 #endif

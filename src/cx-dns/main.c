@@ -10,18 +10,12 @@
 #include <cx/own.h>
 #include <cx/proc.h>
 #include <cx/spool.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <net/if.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 
 static const char usage[] = "usage: cx-dns\n"
 			    "       cx-dns --routes dir --domain name --listen address:port --answer address\n"
@@ -29,24 +23,14 @@ static const char usage[] = "usage: cx-dns\n"
 
 struct parent {
 	struct cx_spool spool;
-	const char *routes, *domain, *address, *gateway, *bridge, *answer;
+	const char *routes, *domain, *address, *answer;
+	struct cx_net_gateway gateway;
 	const char *resolvers[RESOLVERS_MAX];
 	size_t n_resolvers;
 	char listen[46];
 	int port, udp, tcp, worker_sock;
 	long uid, gid;
-	pid_t worker;
-	unsigned bridge_index;
 };
-
-static volatile sig_atomic_t ended;
-
-static void
-on_signal(int sig)
-{
-	(void)sig;
-	ended = 1;
-}
 
 static int
 from_rack(struct parent *p, struct cx_err *e)
@@ -60,8 +44,9 @@ from_rack(struct parent *p, struct cx_err *e)
 	p->routes = cx_fmt("%s/routes", p->spool.path);
 	p->domain = cx_json_strd(p->spool.rack, "domain", "convox");
 	p->address = p->answer = cx_json_strd(p->spool.rack, "address", "");
-	p->gateway = cx_json_str(p->spool.rack, "gateway");
-	p->bridge = cx_json_str(p->spool.rack, "bridge");
+	p->gateway = (struct cx_net_gateway){.prog = "cx-dns",
+		.address = cx_json_str(p->spool.rack, "gateway"),
+		.device = cx_json_str(p->spool.rack, "bridge")};
 	p->port = (int)cx_json_int(json_object_get(p->spool.rack, "ports"), "dns", 53);
 	p->uid = (long)cx_json_int(p->spool.rack, "uid", 65534);
 	p->gid = (long)cx_json_int(p->spool.rack, "gid", 65534);
@@ -84,10 +69,10 @@ prepare(struct dns *d, const struct parent *p, struct cx_err *e)
 		return cx_err_sys(e, "epoll or inotify");
 	if (inet_pton(AF_INET, p->answer, view[VIEW_HOST]) != 1)
 		return cx_err_set(e, CX_BAD, "\"%.60s\" is not an IPv4 address", p->answer);
-	(void)inet_pton(AF_INET, p->gateway ? p->gateway : p->answer, view[VIEW_CONTAINER]);
+	(void)inet_pton(AF_INET, p->gateway.address ? p->gateway.address : p->answer, view[VIEW_CONTAINER]);
 	(void)inet_pton(AF_INET, p->address, &own[VIEW_HOST].sin_addr);
-	if (p->gateway)
-		(void)inet_pton(AF_INET, p->gateway, &own[VIEW_CONTAINER].sin_addr);
+	if (p->gateway.address)
+		(void)inet_pton(AF_INET, p->gateway.address, &own[VIEW_CONTAINER].sin_addr);
 	for (size_t i = 0; i < p->n_resolvers; i++)
 		forward_add_resolver(d, p->resolvers[i], own);
 	if (answerer_init(&d->answerer) < 0)
@@ -96,11 +81,11 @@ prepare(struct dns *d, const struct parent *p, struct cx_err *e)
 }
 
 static int
-worker(struct parent *p, int sock, struct cx_err *e)
+worker(void *arg, int sock, struct cx_err *e)
 {
+	struct parent *p = arg;
 	struct dns *d = cx_alloc(sizeof(*d));
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* The folder becomes the working directory: the way to it may be closed to the user that we become. */
 	if (!p->routes || chdir(p->routes) < 0)
 		return cx_err_sys(e, "open the folder of routes");
@@ -120,90 +105,32 @@ worker(struct parent *p, int sock, struct cx_err *e)
 	return worker_run(d);
 }
 
-static int
-start_worker(struct parent *p, struct cx_err *e)
-{
-	int sock[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) < 0)
-		return cx_err_sys(e, "make a socket pair");
-	p->worker = fork();
-	if (p->worker < 0)
-		return cx_err_sys(e, "fork");
-	if (p->worker == 0) {
-		close(sock[0]);
-		_exit(worker(p, sock[1], e) < 0 ? cx_err_report(e, "cx-dns") : 0);
-	}
-	close(sock[1]);
-	close(p->udp);
-	close(p->tcp);
-	p->worker_sock = sock[0];
-	return 0;
-}
-
-/* The gateway's sockets, as soon as the bridge is there, and again when it was made anew. */
 static void
-follow_bridge(struct parent *p)
+tick(void *arg)
 {
-	unsigned index = p->bridge && p->gateway ? if_nametoindex(p->bridge) : 0;
-	static int complained;
-	int udp, tcp;
-	struct cx_err e;
+	static const struct cx_net_port ports[2] = {{SOCK_DGRAM, 53, 'u'}, {SOCK_STREAM, 53, 't'}};
+	struct parent *p = arg;
 
-	if (index == 0 || index == p->bridge_index)
-		return;
-	udp = cx_net_listen(SOCK_DGRAM, p->gateway, 53, p->bridge, &e);
-	tcp = udp < 0 ? -1 : cx_net_listen(SOCK_STREAM, p->gateway, 53, p->bridge, &e);
-	if (tcp >= 0 && cx_net_pass(p->worker_sock, 'u', udp) == 0 && cx_net_pass(p->worker_sock, 't', tcp) == 0) {
-		p->bridge_index = index;
-		complained = 0;
-	} else if (!complained++) {
-		(void)cx_err_report(&e, "cx-dns");
-	}
-	if (udp >= 0)
-		close(udp);
-	if (tcp >= 0)
-		close(tcp);
-}
-
-static int
-watch_over(struct parent *p)
-{
-	struct timespec second = {.tv_sec = 1};
-	sigset_t set;
-	int st, told = 0;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	for (;;) {
-		int sig;
-
-		follow_bridge(p);
-		sig = ended ? SIGTERM : sigtimedwait(&set, NULL, &second);
-		if ((sig == SIGTERM || sig == SIGINT) && !told++)
-			(void)kill(p->worker, SIGTERM);
-		if (waitpid(p->worker, &st, told ? 0 : WNOHANG) == p->worker)
-			return WIFSIGNALED(st) ? CX_SYS : WEXITSTATUS(st);
-	}
+	cx_net_follow(&p->gateway, ports, p->worker_sock);
 }
 
 static int
 run(struct parent *p, struct cx_err *e)
 {
-	struct sigaction sa = {.sa_handler = on_signal};
+	pid_t pid;
 
 	p->udp = cx_net_listen(SOCK_DGRAM, p->address, p->port, NULL, e);
 	if (p->udp < 0)
 		return -1;
 	p->tcp = cx_net_listen(SOCK_STREAM, p->address, p->port, NULL, e);
-	if (p->tcp < 0 || start_worker(p, e) < 0)
+	if (p->tcp < 0)
 		return -1;
-	(void)sigaction(SIGTERM, &sa, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	return watch_over(p);
+	pid = cx_net_worker("cx-dns", worker, p, &p->worker_sock, e);
+	if (pid < 0)
+		return -1;
+	close(p->udp);
+	close(p->tcp);
+	return cx_net_watch(pid, tick, p);
 }
 
 static int

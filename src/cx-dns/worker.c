@@ -167,7 +167,8 @@ worker_run(struct dns *d)
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGINT, &sa, NULL);
 	while (!ended && !d->ended) {
-		int n = epoll_wait(d->epoll, ev, EVENTS_MAX, d->forwards || d->clients ? 250 : -1);
+		/* Never for good: a signal may have come just before. */
+		int n = epoll_wait(d->epoll, ev, EVENTS_MAX, d->forwards || d->clients ? 250 : 1000);
 
 		d->now = clock_now();
 		for (int i = 0; i < n; i++)

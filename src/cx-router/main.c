@@ -9,20 +9,14 @@
 #include <cx/own.h>
 #include <cx/proc.h>
 #include <cx/spool.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <net/if.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #define LOG_MAX (10L << 20)
 #define LISTEN_MAX 16
@@ -38,23 +32,13 @@ struct bound {
 
 struct parent {
 	struct cx_spool spool; /* of a rack; path empty when alone */
-	const char *routes, *cert, *log_file, *bridge, *gateway;
+	const char *routes, *cert, *log_file;
+	struct cx_net_gateway gateway;
 	struct bound bound[LISTEN_MAX];
 	size_t n;
 	int https_port, log, worker_sock, mint_sock;
-	pid_t worker;
-	unsigned bridge_index;
 	long uid, gid;
 };
-
-static volatile sig_atomic_t ended;
-
-static void
-on_signal(int sig)
-{
-	(void)sig;
-	ended = 1;
-}
 
 static int
 bind_one(struct parent *p, const char *address, int port, enum how how, struct cx_err *e)
@@ -104,8 +88,9 @@ from_rack(struct parent *p, struct cx_err *e)
 	p->https_port = (int)cx_json_int(ports, "https", 443);
 	p->uid = (long)cx_json_int(p->spool.rack, "uid", 65534);
 	p->gid = (long)cx_json_int(p->spool.rack, "gid", 65534);
-	p->bridge = cx_json_str(p->spool.rack, "bridge");
-	p->gateway = cx_json_str(p->spool.rack, "gateway");
+	p->gateway = (struct cx_net_gateway){.prog = "cx-router",
+		.address = cx_json_str(p->spool.rack, "gateway"),
+		.device = cx_json_str(p->spool.rack, "bridge")};
 	p->routes = cx_fmt("%s/routes", p->spool.path);
 	p->log_file = cx_fmt("%s/log/access.log", p->spool.path);
 	if (cx_spool_mkdir(p->spool.dir, "log", 0700, e) < 0)
@@ -147,15 +132,15 @@ watch_routes(struct router *r, struct cx_err *e)
 }
 
 static int
-worker(struct parent *p, int sock, struct cx_err *e)
+worker(void *arg, int sock, struct cx_err *e)
 {
+	struct parent *p = arg;
 	struct rlimit files = {65536, 65536}, now;
 	struct router r = {.routes_dir = ".",
 		.domain = p->spool.rack ? cx_json_strd(p->spool.rack, "domain", "convox") : "",
 		.https_port = p->https_port,
 		.log = log_open(p->log)};
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && setrlimit(RLIMIT_NOFILE, &files) < 0) {
 		files.rlim_cur = files.rlim_max = now.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
@@ -184,59 +169,7 @@ worker(struct parent *p, int sock, struct cx_err *e)
 		worker_watch(&r, &r.mint, EPOLLIN);
 	for (size_t i = 0; i < p->n; i++)
 		worker_add_listener(&r, p->bound[i].fd, p->bound[i].how, HOST, NULL);
-	return worker_run(&r);
-}
-
-static int
-start_worker(struct parent *p, struct cx_err *e)
-{
-	int sock[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) < 0)
-		return cx_err_sys(e, "make a socket pair");
-	p->worker = fork();
-	if (p->worker < 0)
-		return cx_err_sys(e, "fork");
-	if (p->worker == 0) {
-		int st;
-
-		close(sock[0]);
-		st = worker(p, sock[1], e);
-		_exit(st < 0 ? cx_err_report(e, "cx-router") : st ? CX_SYS : 0);
-	}
-	close(sock[1]);
-	p->worker_sock = sock[0];
-	for (size_t i = 0; i < p->n; i++)
-		close(p->bound[i].fd);
-	if (p->mint_sock >= 0)
-		close(p->mint_sock);
-	(void)unsetenv("CX_READY_FD");
-	return 0;
-}
-
-/* The gateway's sockets, as soon as the bridge is there, and again when it was made anew. */
-static void
-follow_bridge(struct parent *p)
-{
-	unsigned index = p->bridge && p->gateway ? if_nametoindex(p->bridge) : 0;
-	static int complained;
-	int tls, http;
-	struct cx_err e;
-
-	if (index == 0 || index == p->bridge_index)
-		return;
-	tls = cx_net_listen(SOCK_STREAM, p->gateway, 443, p->bridge, &e);
-	http = tls < 0 ? -1 : cx_net_listen(SOCK_STREAM, p->gateway, 80, p->bridge, &e);
-	if (http >= 0 && cx_net_pass(p->worker_sock, 'g', tls) == 0 && cx_net_pass(p->worker_sock, 'G', http) == 0) {
-		p->bridge_index = index;
-		complained = 0;
-	} else if (!complained++) {
-		(void)cx_err_report(&e, "cx-router");
-	}
-	if (tls >= 0)
-		close(tls);
-	if (http >= 0)
-		close(http);
+	return worker_run(&r) ? CX_SYS : 0;
 }
 
 static void
@@ -255,50 +188,31 @@ rotate_log(struct parent *p)
 		(void)cx_net_pass(p->worker_sock, 'l', p->log);
 }
 
-static int
-watch_over(struct parent *p)
+static void
+tick(void *arg)
 {
-	struct timespec second = {.tv_sec = 1};
-	sigset_t chld;
-	int st, told = 0;
+	static const struct cx_net_port ports[2] = {{SOCK_STREAM, 443, 'g'}, {SOCK_STREAM, 80, 'G'}};
+	struct parent *p = arg;
 
-	(void)sigemptyset(&chld);
-	(void)sigaddset(&chld, SIGCHLD);
-	(void)sigaddset(&chld, SIGTERM);
-	(void)sigaddset(&chld, SIGINT);
-	for (;;) {
-		pid_t pid;
-
-		follow_bridge(p);
-		rotate_log(p);
-		if (!ended && sigtimedwait(&chld, NULL, &second) == SIGTERM)
-			ended = 1;
-		if (ended && !told++)
-			(void)kill(p->worker, SIGTERM);
-		while ((pid = waitpid(-1, &st, ended ? 0 : WNOHANG)) > 0)
-			if (pid == p->worker)
-				return WIFSIGNALED(st) ? CX_SYS : WEXITSTATUS(st);
-		if (pid < 0 && errno == ECHILD)
-			return CX_SYS;
-	}
+	cx_net_follow(&p->gateway, ports, p->worker_sock);
+	rotate_log(p);
 }
 
 static int
 run(struct parent *p, struct cx_err *e)
 {
-	struct sigaction sa = {.sa_handler = on_signal};
-	sigset_t block;
+	pid_t pid;
 
-	if (open_log(p, e) < 0 || start_mint(p, e) < 0 || start_worker(p, e) < 0)
+	if (open_log(p, e) < 0 || start_mint(p, e) < 0)
 		return -1;
-	(void)sigemptyset(&block);
-	(void)sigaddset(&block, SIGCHLD);
-	(void)sigaddset(&block, SIGTERM);
-	(void)sigaddset(&block, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &block, NULL);
-	(void)sigaction(SIGTERM, &sa, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	return watch_over(p);
+	pid = cx_net_worker("cx-router", worker, p, &p->worker_sock, e);
+	if (pid < 0)
+		return -1;
+	for (size_t i = 0; i < p->n; i++)
+		close(p->bound[i].fd);
+	if (p->mint_sock >= 0)
+		close(p->mint_sock);
+	return cx_net_watch(pid, tick, p);
 }
 
 static int
