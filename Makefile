@@ -1,6 +1,6 @@
 # cx: `make demo` shows it, `make check` tests it, `make help` lists the rest.
 # One folder of src/ is one program; src/PROG/LIBS names what it links beside
-# libcx's core: pkg-config packages, or cx-engine, cx-store (parts of libcx).
+# libcx's core: pkg-config packages, or cx-engine, cx-store, cx-yaml (parts of libcx).
 
 MODE ?= release
 CC = gcc
@@ -37,16 +37,19 @@ BIN = $(if $(filter release,$(MODE)),bin,build/$(MODE)/bin)
 CORE = err buf json name near spool proc net event table display
 ENGINE = http engine
 STORE = store history spec follow provider verb
+YAML = yaml diag
 have = $(wildcard lib/cx/$(1).c)
 core_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(CORE),$(call have,$(m))))
 engine_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(ENGINE),$(call have,$(m))))
 store_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(STORE),$(call have,$(m))))
+yaml_o = $(patsubst lib/cx/%.c,$(OBJ)/lib/%.o,$(foreach m,$(YAML),$(call have,$(m))))
 
 all: $(PROGS:%=$(BIN)/%) $(SCRIPTS:%=$(BIN)/%) ## build every program
 
 $(OBJ)/lib/libcx-core.a: $(core_o)
 $(OBJ)/lib/libcx-engine.a: $(engine_o)
 $(OBJ)/lib/libcx-store.a: $(store_o)
+$(OBJ)/lib/libcx-yaml.a: $(yaml_o)
 $(OBJ)/lib/%.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -57,10 +60,10 @@ $(OBJ)/lib/%.o: lib/cx/%.c Makefile
 
 define program
 libs_$(1) := $$(shell cat src/$(1)/LIBS 2>/dev/null)
-# A program that links nothing but libcx and jansson is linked statically: the loader would cost more than its work.
-link_$(1) := $$(if $$(filter release,$$(MODE)),$$(if $$(filter-out cx-store,$$(libs_$(1))),,-static-pie))
-pkgs_$(1) := jansson $$(filter-out cx-%,$$(libs_$(1))) $$(if $$(filter cx-engine,$$(libs_$(1))),libcurl)
-ar_$(1) := $$(if $$(filter cx-store,$$(libs_$(1))),$(OBJ)/lib/libcx-store.a) $$(if $$(filter cx-engine,$$(libs_$(1))),$(OBJ)/lib/libcx-engine.a) $(OBJ)/lib/libcx-core.a
+# A program that links nothing but libcx, jansson and libyaml is linked statically: the loader would cost more than its work.
+link_$(1) := $$(if $$(filter release,$$(MODE)),$$(if $$(filter-out cx-store cx-yaml,$$(libs_$(1))),,-static-pie))
+pkgs_$(1) := jansson $$(filter-out cx-%,$$(libs_$(1))) $$(if $$(filter cx-engine,$$(libs_$(1))),libcurl) $$(if $$(filter cx-yaml,$$(libs_$(1))),yaml-0.1)
+ar_$(1) := $$(if $$(filter cx-yaml,$$(libs_$(1))),$(OBJ)/lib/libcx-yaml.a) $$(if $$(filter cx-store,$$(libs_$(1))),$(OBJ)/lib/libcx-store.a) $$(if $$(filter cx-engine,$$(libs_$(1))),$(OBJ)/lib/libcx-engine.a) $(OBJ)/lib/libcx-core.a
 obj_$(1) := $$(patsubst src/%.c,$(OBJ)/%.o,$$(wildcard src/$(1)/*.c))
 $(BIN)/$(1): $$(obj_$(1)) $$(ar_$(1)) $$(wildcard src/$(1)/LIBS)
 	$$(call say,LD,$$@)

@@ -37,11 +37,11 @@ fuzz: $(FUZZERS:%=build/fuzz/%) ## run every fuzz target for FUZZ_SECONDS (20) e
 		grep -h -E 'number_of_executed_units|DONE' build/fuzz/$$f.log; done
 fuzz_link = $(shell sed -n 's,^/\* LINK: \(.*\) PKG:.*,\1,p' t/fuzz/$(1).c)
 fuzz_pkg = $(shell sed -n 's,^.* PKG: *\(.*\) \*/,\1,p' t/fuzz/$(1).c)
-FUZZ_LIB = $(filter-out lib/cx/http.c lib/cx/engine.c,$(wildcard lib/cx/*.c)) lib/cx/engine.c lib/cx/http.c
+FUZZ_LIB = $(wildcard lib/cx/*.c)
 build/fuzz/%: t/fuzz/%.c $(wildcard lib/cx/*.c) $(wildcard src/*/*.c)
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D) && clang $(CPPFLAGS) $(addprefix -I,$(sort $(dir $(call fuzz_link,$*)))) -std=c17 $(CFLAGS_fuzz) -o $@ $< $(call fuzz_link,$*) $(FUZZ_LIB) \
-		$$(pkg-config --cflags --libs jansson libcurl $(call fuzz_pkg,$*)) $(LDFLAGS_fuzz)
+		$$(pkg-config --cflags --libs jansson libcurl yaml-0.1 $(call fuzz_pkg,$*)) $(LDFLAGS_fuzz)
 
 # --- lint
 LINT_C = $(wildcard lib/cx/*.c src/*/*.c)

@@ -1,8 +1,8 @@
-#include "diag.h"
-#include "node.h"
 #include "service.h"
 #include <cx/buf.h>
+#include <cx/diag.h>
 #include <cx/own.h>
+#include <cx/yaml.h>
 #include <string.h>
 
 /* Each entry is looked for among the others: cheap while they are few. */
@@ -18,16 +18,16 @@ name_valid(const char *s, size_t n)
 }
 
 static void
-put(struct manifest *m, const struct node *at, const char *path, const char *name, size_t n, const char *value,
+put(struct manifest *m, const struct cx_node *at, const char *path, const char *name, size_t n, const char *value,
 	json_t *out)
 {
 	size_t i;
 	json_t *old;
 
 	if (!(n == 1 && *name == '*' && !value) && !name_valid(name, n)) {
-		diag_add(m->d, at->line, at->column, path, "\"%.*s\" is not the name of a variable",
+		cx_diag_add(m->d, at->line, at->column, path, "\"%.*s\" is not the name of a variable",
 			(int)(n > 60 ? 60 : n), name);
-		diag_hint(m->d, "NAME (required), NAME=default, or \"*\" for all of the app's environment");
+		cx_diag_hint(m->d, "NAME (required), NAME=default, or \"*\" for all of the app's environment");
 		return;
 	}
 	/* A later entry of the same name replaces the earlier one (an app-wide one, or one that an anchor brought). */
@@ -40,7 +40,7 @@ put(struct manifest *m, const struct node *at, const char *path, const char *nam
 		}
 	}
 	if (json_array_size(out) >= LIST_MAX) {
-		diag_add(m->d, at->line, at->column, path, "more than %d variables", LIST_MAX);
+		cx_diag_add(m->d, at->line, at->column, path, "more than %d variables", LIST_MAX);
 		m->full = 1;
 		return;
 	}
@@ -48,7 +48,7 @@ put(struct manifest *m, const struct node *at, const char *path, const char *nam
 }
 
 static void
-read_entry(struct manifest *m, const struct node *v, const char *path, json_t *out)
+read_entry(struct manifest *m, const struct cx_node *v, const char *path, json_t *out)
 {
 	const char *text;
 	size_t n;
@@ -60,27 +60,27 @@ read_entry(struct manifest *m, const struct node *v, const char *path, json_t *o
 }
 
 void
-environment_read(struct manifest *m, const struct node *v, const char *path, json_t *out)
+environment_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out)
 {
-	if (!key_visit(m, v) || node_null(v))
+	if (!key_visit(m, v) || cx_node_null(v))
 		return;
-	if (v->kind == SCALAR) {
-		diag_add(m->d, v->line, v->column, path, "this must be a list");
-		diag_hint(m->d, "a list of NAME (required) or NAME=default, a line each");
+	if (v->kind == CX_SCALAR) {
+		cx_diag_add(m->d, v->line, v->column, path, "this must be a list");
+		cx_diag_hint(m->d, "a list of NAME (required) or NAME=default, a line each");
 		return;
 	}
 	/* A list within the list comes from an alias: its entries are meant. */
-	for (size_t i = 0; v->kind == SEQ && i < v->n && !m->full; i++) {
-		if (v->items[i]->kind == SCALAR)
+	for (size_t i = 0; v->kind == CX_SEQ && i < v->n && !m->full; i++) {
+		if (v->items[i]->kind == CX_SCALAR)
 			read_entry(m, v->items[i], path, out);
 		else
 			environment_read(m, v->items[i], path, out);
 	}
-	for (size_t i = 0; v->kind == MAP && i < v->n && !m->full; i++) {
-		const struct node *k = v->pairs[i].key, *w = v->pairs[i].value;
+	for (size_t i = 0; v->kind == CX_MAP && i < v->n && !m->full; i++) {
+		const struct cx_node *k = v->pairs[i].key, *w = v->pairs[i].value;
 		const char *text = NULL;
 
-		if (k->kind == SCALAR && (node_null(w) || key_text(m, w, path, &text)))
+		if (k->kind == CX_SCALAR && (cx_node_null(w) || key_text(m, w, path, &text)))
 			put(m, k, path, k->value, strlen(k->value), text, out);
 	}
 }

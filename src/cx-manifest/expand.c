@@ -1,9 +1,9 @@
 #include "expand.h"
-#include "diag.h"
-#include "node.h"
 #include <ctype.h>
 #include <cx/buf.h>
+#include <cx/diag.h>
 #include <cx/own.h>
+#include <cx/yaml.h>
 #include <string.h>
 
 #define VALUE_MAX ((size_t)1 << 20)
@@ -57,19 +57,19 @@ expand_has(const char *text)
 }
 
 static void
-missing(const struct node *n, const struct ref *r, struct diags *d)
+missing(const struct cx_node *n, const struct ref *r, struct cx_diags *d)
 {
 	if (r->op == '?')
-		diag_add(d, n->line, n->column, "", "%.*s is not set: %.*s", (int)r->name_n, r->name,
+		cx_diag_add(d, n->line, n->column, "", "%.*s is not set: %.*s", (int)r->name_n, r->name,
 			(int)(r->op_n > 200 ? 200 : r->op_n), r->op_text);
 	else
-		diag_add(d, n->line, n->column, "", "the variable %.*s is not set", (int)r->name_n, r->name);
-	diag_hint(d, "set it (cx env set %.*s=...), or give a default: ${%.*s:-default}", (int)r->name_n, r->name,
+		cx_diag_add(d, n->line, n->column, "", "the variable %.*s is not set", (int)r->name_n, r->name);
+	cx_diag_hint(d, "set it (cx env set %.*s=...), or give a default: ${%.*s:-default}", (int)r->name_n, r->name,
 		(int)r->name_n, r->name);
 }
 
 static void
-put_ref(struct cx_buf *out, const struct node *n, const struct ref *r, const json_t *env, struct diags *d)
+put_ref(struct cx_buf *out, const struct cx_node *n, const struct ref *r, const json_t *env, struct cx_diags *d)
 {
 	CX_FREE char *name = cx_strndup(r->name, r->name_n);
 	const char *v = json_string_value(json_object_get(env, name));
@@ -84,20 +84,20 @@ put_ref(struct cx_buf *out, const struct node *n, const struct ref *r, const jso
 }
 
 static void
-broken(const struct node *n, const char *p, struct diags *d)
+broken(const struct cx_node *n, const char *p, struct cx_diags *d)
 {
-	diag_add(d, n->line, n->column, "", "\"%.40s\" is not a variable", p);
-	diag_hint(d, "write ${NAME}, ${NAME:-default} or ${NAME:?message}; $${ is a literal ${");
+	cx_diag_add(d, n->line, n->column, "", "\"%.40s\" is not a variable", p);
+	cx_diag_hint(d, "write ${NAME}, ${NAME:-default} or ${NAME:?message}; $${ is a literal ${");
 }
 
 void
-expand_check(const struct tree *t, struct diags *d)
+expand_check(const struct cx_tree *t, struct cx_diags *d)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		const struct node *n = t->all[i];
+		const struct cx_node *n = t->all[i];
 		struct ref r;
 
-		for (const char *p = n->kind == SCALAR ? strstr(n->value, "${") : NULL; p; p = strstr(p + 2, "${")) {
+		for (const char *p = n->kind == CX_SCALAR ? strstr(n->value, "${") : NULL; p; p = strstr(p + 2, "${")) {
 			int escaped = p > n->value && p[-1] == '$';
 
 			if (!escaped && read_ref(p, &r) < 0) {
@@ -109,7 +109,7 @@ expand_check(const struct tree *t, struct diags *d)
 }
 
 static void
-expand_node(struct node *n, const json_t *env, struct diags *d)
+expand_node(struct cx_node *n, const json_t *env, struct cx_diags *d)
 {
 	CX_BUF struct cx_buf out = {0};
 	const char *p = n->value;
@@ -137,7 +137,8 @@ expand_node(struct node *n, const json_t *env, struct diags *d)
 			cx_buf_addc(&out, *p);
 		p += rc > 0 ? r.n : 1;
 		if (out.n > VALUE_MAX) {
-			diag_add(d, n->line, n->column, "", "the expanded value is larger than %zu bytes", VALUE_MAX);
+			cx_diag_add(
+				d, n->line, n->column, "", "the expanded value is larger than %zu bytes", VALUE_MAX);
 			return;
 		}
 	}
@@ -146,16 +147,16 @@ expand_node(struct node *n, const json_t *env, struct diags *d)
 }
 
 void
-expand_tree(struct tree *t, const json_t *env, struct diags *d)
+expand_tree(struct cx_tree *t, const json_t *env, struct cx_diags *d)
 {
 	/* Keys stay as they are: what a variable's value is must not decide the shape of the document. */
 	for (size_t i = 0; i < t->n; i++) {
-		struct node *m = t->all[i];
+		struct cx_node *m = t->all[i];
 
-		for (size_t k = 0; m->kind == MAP && k < m->n; k++)
+		for (size_t k = 0; m->kind == CX_MAP && k < m->n; k++)
 			m->pairs[k].key->expanded = 1;
 	}
 	for (size_t i = 0; i < t->n; i++)
-		if (t->all[i]->kind == SCALAR && !t->all[i]->expanded)
+		if (t->all[i]->kind == CX_SCALAR && !t->all[i]->expanded)
 			expand_node(t->all[i], env, d);
 }

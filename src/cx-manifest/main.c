@@ -1,13 +1,13 @@
 /* cx-manifest: convox.yml in, normalised JSON out. */
-#include "diag.h"
 #include "expand.h"
 #include "manifest.h"
-#include "node.h"
 #include <cx/buf.h>
+#include <cx/diag.h>
 #include <cx/err.h>
 #include <cx/json.h>
 #include <cx/own.h>
 #include <cx/proc.h>
+#include <cx/yaml.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -57,7 +57,7 @@ file_env(const char *file, struct cx_err *e)
 		e->cls = CX_BAD;
 		return NULL;
 	}
-	if (cx_buf_read(&b, fd, DOC_MAX, file, e) < 0)
+	if (cx_buf_read(&b, fd, CX_YAML_MAX, file, e) < 0)
 		return NULL;
 	for (char *l = b.p ? strtok_r(b.p, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
 		char *v = strchr(l, '='), *end = l + strlen(l);
@@ -91,7 +91,7 @@ read_text(const char *file, struct cx_buf *b, struct cx_err *e)
 					 e, "run it in the folder of the app, or name the file (cx -C DIR does both)")
 			       : -1;
 	}
-	if (cx_buf_read(b, fd, DOC_MAX, file, e) < 0)
+	if (cx_buf_read(b, fd, CX_YAML_MAX, file, e) < 0)
 		return -1;
 	cx_buf_add(b, "", 0);
 	return 0;
@@ -136,13 +136,13 @@ print(const struct options *o, const char *file, const char *text, const json_t 
 static int
 process(const struct options *o, const char *file, const char *text, const json_t *env, struct cx_err *e)
 {
-	struct diags *d = cx_alloc(sizeof(*d));
+	struct cx_diags *d = cx_alloc(sizeof(*d));
 	CX_JSON json_t *m = NULL;
-	struct tree t;
+	struct cx_tree t;
 	int st;
 
 	d->file = file;
-	if (tree_parse(&t, text, strlen(text), d) == 0) {
+	if (cx_tree_parse(&t, text, strlen(text), d) == 0) {
 		if (env)
 			expand_tree(&t, env, d);
 		else
@@ -153,8 +153,8 @@ process(const struct options *o, const char *file, const char *text, const json_
 	}
 	if (o->release && !o->strict)
 		d->quiet = 1; /* they were said when the app was built */
-	st = diag_report(d, text, strlen(text), o->strict);
-	tree_free(&t);
+	st = cx_diag_report(d, "cx-manifest", text, strlen(text), o->strict);
+	cx_tree_free(&t);
 	free(d);
 	return st ? st : print(o, file, text, m, e);
 }

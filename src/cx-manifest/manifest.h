@@ -5,15 +5,15 @@
 
 #include <jansson.h>
 
-struct diags;
-struct tree;
+struct cx_diags;
+struct cx_tree;
 
 /* {"services":{...},"resources":{...}}; findings go to d. With literal, values may hold unexpanded variables. */
-json_t *manifest_make(const struct tree *t, int literal, struct diags *d);
+json_t *manifest_make(const struct cx_tree *t, int literal, struct cx_diags *d);
 /*
  * Adds "env" to each service: exactly the variables that its environment names, from env or their default.
  * Every required one that is missing is reported at once.
  */
-void manifest_env(json_t *manifest, const json_t *env, struct diags *d);
+void manifest_env(json_t *manifest, const json_t *env, struct cx_diags *d);
 
 #endif

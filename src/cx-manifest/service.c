@@ -1,17 +1,17 @@
 #include "service.h"
-#include "diag.h"
 #include "expand.h"
-#include "node.h"
 #include <cx/buf.h>
+#include <cx/diag.h>
 #include <cx/own.h>
 #include <cx/spool.h>
+#include <cx/yaml.h>
 #include <string.h>
 
 #define SECONDS_MAX 3600
 #define MEMORY_MAX 1048576 /* MB */
 
 static void
-read_text(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_text(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	const char *text;
 
@@ -20,7 +20,7 @@ read_text(struct manifest *m, const struct node *v, const char *path, json_t *ou
 }
 
 static void
-read_seconds(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_seconds(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	json_t *n;
 
@@ -30,7 +30,7 @@ read_seconds(struct manifest *m, const struct node *v, const char *path, json_t 
 
 /* At least a second: interval and timeout of a health check. */
 static void
-read_period(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_period(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	json_t *n;
 
@@ -39,7 +39,7 @@ read_period(struct manifest *m, const struct node *v, const char *path, json_t *
 }
 
 static void
-read_bool(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_bool(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	const char *s;
 
@@ -48,12 +48,12 @@ read_bool(struct manifest *m, const struct node *v, const char *path, json_t *ou
 	if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0)
 		(void)json_object_set_new(out, name, json_boolean(s[0] == 't'));
 	else
-		diag_add(m->d, v->line, v->column, path, "\"%.60s\" is neither true nor false", s);
+		cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is neither true nor false", s);
 }
 
 /* A path within the app: it must not lead out of it. */
 static void
-read_inside(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_inside(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	const char *s;
 
@@ -63,8 +63,8 @@ read_inside(struct manifest *m, const struct node *v, const char *path, json_t *
 		size_t n = strcspn(p, "/");
 
 		if (s[0] == '/' || (n == 2 && p[0] == '.' && p[1] == '.')) {
-			diag_add(m->d, v->line, v->column, path, "\"%.80s\" leads out of the app's folder", s);
-			diag_hint(m->d, "name a folder below the one of convox.yml; \".\" is that one itself");
+			cx_diag_add(m->d, v->line, v->column, path, "\"%.80s\" leads out of the app's folder", s);
+			cx_diag_hint(m->d, "name a folder below the one of convox.yml; \".\" is that one itself");
 			return;
 		}
 		p += n + (p[n] == '/');
@@ -73,13 +73,13 @@ read_inside(struct manifest *m, const struct node *v, const char *path, json_t *
 }
 
 static void
-read_args(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_args(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	json_t *args = json_object();
 	const char *s;
 
 	(void)json_object_set_new(out, name, args);
-	for (size_t i = 0; v->kind == SEQ && i < v->n; i++) {
+	for (size_t i = 0; v->kind == CX_SEQ && i < v->n; i++) {
 		size_t n;
 
 		if (!key_text(m, v->items[i], path, &s))
@@ -88,34 +88,34 @@ read_args(struct manifest *m, const struct node *v, const char *path, json_t *ou
 		CX_FREE char *k = cx_strndup(s, n);
 		(void)json_object_set_new(args, k, s[n] ? json_string(s + n + 1) : json_null());
 	}
-	for (size_t i = 0; v->kind == MAP && i < v->n; i++)
-		if (v->pairs[i].key->kind == SCALAR && key_text(m, v->pairs[i].value, path, &s))
+	for (size_t i = 0; v->kind == CX_MAP && i < v->n; i++)
+		if (v->pairs[i].key->kind == CX_SCALAR && key_text(m, v->pairs[i].value, path, &s))
 			(void)json_object_set_new(args, v->pairs[i].key->value, json_string(s));
-	if (v->kind == SCALAR && !node_null(v))
-		diag_add(m->d, v->line, v->column, path, "this must be a list of NAME=VALUE, or a map");
+	if (v->kind == CX_SCALAR && !cx_node_null(v))
+		cx_diag_add(m->d, v->line, v->column, path, "this must be a list of NAME=VALUE, or a map");
 }
 
 static void
-read_build(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_build(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	static const struct key rows[] = {{"path", read_inside}, {"manifest", read_inside}, {"args", read_args},
 		{"target", read_text}, {NULL, NULL}};
 	json_t *b = json_pack("{s:s,s:s,s:{},s:n}", "path", ".", "manifest", "Dockerfile", "args", "target");
 
 	(void)json_object_set_new(out, name, b);
-	if (v->kind == SCALAR && !node_null(v))
+	if (v->kind == CX_SCALAR && !cx_node_null(v))
 		read_inside(m, v, path, b, "path");
 	else
 		key_read_map(m, v, path, rows, b);
 }
 
 static void
-read_command(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_command(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	json_t *words;
 	const char *s;
 
-	if (v->kind != SEQ) {
+	if (v->kind != CX_SEQ) {
 		read_text(m, v, path, out, name);
 		return;
 	}
@@ -127,13 +127,13 @@ read_command(struct manifest *m, const struct node *v, const char *path, json_t 
 }
 
 static void
-read_environment(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_environment(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	environment_read(m, v, path, json_object_get(out, name));
 }
 
 static void
-read_health_path(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_health_path(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	const char *s;
 
@@ -142,13 +142,13 @@ read_health_path(struct manifest *m, const struct node *v, const char *path, jso
 	if (s[0] == '/' && strcspn(s, " \t\r\n") == strlen(s) && strlen(s) < 1024)
 		(void)json_object_set_new(out, name, json_string(s));
 	else {
-		diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not the path of a URL", s);
-		diag_hint(m->d, "it begins with /, for example /health");
+		cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not the path of a URL", s);
+		cx_diag_hint(m->d, "it begins with /, for example /health");
 	}
 }
 
 static void
-read_health(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_health(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	static const struct key rows[] = {{"path", read_health_path}, {"interval", read_period},
 		{"timeout", read_period}, {"grace", read_seconds}, {"disable", read_bool}, {NULL, NULL}};
@@ -156,7 +156,7 @@ read_health(struct manifest *m, const struct node *v, const char *path, json_t *
 	long long interval;
 
 	(void)json_object_set_new(out, name, h);
-	if (v->kind == SCALAR && !node_null(v))
+	if (v->kind == CX_SCALAR && !cx_node_null(v))
 		read_health_path(m, v, path, h, "path");
 	else
 		key_read_map(m, v, path, rows, h);
@@ -170,7 +170,7 @@ read_health(struct manifest *m, const struct node *v, const char *path, json_t *
 static const char port_hint[] = "a port is NUMBER or SCHEME:NUMBER, for example https:3000";
 
 static void
-read_port_number(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_port_number(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	const char *s;
 	long n = 0;
@@ -183,12 +183,12 @@ read_port_number(struct manifest *m, const struct node *v, const char *path, jso
 		(void)json_object_set_new(out, name, json_integer(n));
 		return;
 	}
-	diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not a port", s);
-	diag_hint(m->d, "%s", port_hint);
+	cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not a port", s);
+	cx_diag_hint(m->d, "%s", port_hint);
 }
 
 static void
-read_scheme(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_scheme(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	const char *s;
 
@@ -198,22 +198,22 @@ read_scheme(struct manifest *m, const struct node *v, const char *path, json_t *
 		(void)json_object_set_new(out, name, json_string(s));
 		return;
 	}
-	diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not a scheme that the balancer speaks", s);
-	diag_hint(m->d, "http or https");
+	cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not a scheme that the balancer speaks", s);
+	cx_diag_hint(m->d, "http or https");
 }
 
 static void
-read_port(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_port(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	static const struct key rows[] = {{"port", read_port_number}, {"scheme", read_scheme}, {NULL, NULL}};
 	json_t *p = json_pack("{s:n,s:s}", "port", "scheme", "http");
 	const char *s, *colon;
 
 	(void)json_object_set_new(out, name, p);
-	if (v->kind != SCALAR) {
+	if (v->kind != CX_SCALAR) {
 		key_read_map(m, v, path, rows, p);
 		if (json_is_null(json_object_get(p, "port")) && !m->d->errors)
-			diag_add(m->d, v->line, v->column, path, "names no port");
+			cx_diag_add(m->d, v->line, v->column, path, "names no port");
 		return;
 	}
 	if (key_literal(m, v, p, "port") || !key_text(m, v, path, &s))
@@ -225,7 +225,7 @@ read_port(struct manifest *m, const struct node *v, const char *path, json_t *ou
 	}
 	/* A view of each half, at the place of the whole. */
 	CX_FREE char *scheme = cx_strndup(s, (size_t)(colon - s)), *number = cx_strdup(colon + 1);
-	struct node a = *v, b = *v;
+	struct cx_node a = *v, b = *v;
 
 	a.value = scheme;
 	b.value = number;
@@ -237,7 +237,7 @@ static const char count_hint[] = "a count is NUMBER, MIN-MAX or MIN+, for exampl
 
 /* "3", "2-10", "2+" */
 static void
-read_range(struct manifest *m, const struct node *v, const char *path, json_t *out)
+read_range(struct manifest *m, const struct cx_node *v, const char *path, json_t *out)
 {
 	const char *s;
 	char *end;
@@ -252,10 +252,11 @@ read_range(struct manifest *m, const struct node *v, const char *path, json_t *o
 	else if (strcmp(end, "+") == 0 && end++)
 		max = 1000;
 	if (*s < '0' || *s > '9' || *end || min > 1000 || max > 1000) {
-		diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not a count", s);
-		diag_hint(m->d, "%s", count_hint);
+		cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not a count", s);
+		cx_diag_hint(m->d, "%s", count_hint);
 	} else if (min > max) {
-		diag_add(m->d, v->line, v->column, path, "the least count, %ld, is more than the most, %ld", min, max);
+		cx_diag_add(
+			m->d, v->line, v->column, path, "the least count, %ld, is more than the most, %ld", min, max);
 	} else {
 		(void)json_object_set_new(out, "min", json_integer(min));
 		(void)json_object_set_new(out, "max", json_integer(max));
@@ -263,7 +264,7 @@ read_range(struct manifest *m, const struct node *v, const char *path, json_t *o
 }
 
 static void
-read_bound(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_bound(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	json_t *n;
 
@@ -272,16 +273,16 @@ read_bound(struct manifest *m, const struct node *v, const char *path, json_t *o
 }
 
 static void
-read_count(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_count(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	static const struct key rows[] = {{"min", read_bound}, {"max", read_bound}, {NULL, NULL}};
 	json_t *c = json_object_get(out, name), *min, *max;
 
-	if (v->kind == SCALAR && key_literal(m, v, c, "min")) {
+	if (v->kind == CX_SCALAR && key_literal(m, v, c, "min")) {
 		(void)json_object_set(c, "max", json_object_get(c, "min"));
 		return;
 	}
-	if (v->kind == SCALAR) {
+	if (v->kind == CX_SCALAR) {
 		read_range(m, v, path, c);
 		return;
 	}
@@ -292,11 +293,11 @@ read_count(struct manifest *m, const struct node *v, const char *path, json_t *o
 	if (!max)
 		(void)json_object_set(c, "max", min);
 	else if (json_is_integer(min) && json_is_integer(max) && json_integer_value(min) > json_integer_value(max))
-		diag_add(m->d, v->line, v->column, path, "min is more than max");
+		cx_diag_add(m->d, v->line, v->column, path, "min is more than max");
 }
 
 static void
-read_memory(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_memory(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	json_t *n;
 
@@ -306,7 +307,7 @@ read_memory(struct manifest *m, const struct node *v, const char *path, json_t *
 }
 
 static void
-read_cpu(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_cpu(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	json_t *n;
 
@@ -315,30 +316,30 @@ read_cpu(struct manifest *m, const struct node *v, const char *path, json_t *out
 }
 
 static void
-read_scale(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_scale(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	static const struct key rows[] = {{"count", read_count}, {"memory", read_memory}, {"cpu", read_cpu},
 		{"targets", NULL}, {"cooldown", NULL}, {"gpu", NULL}, {"min", NULL}, {"max", NULL}, {"limit", NULL},
 		{"autoscale", NULL}, {"keda", NULL}, {"vpa", NULL}, {NULL, NULL}};
 	json_t *s = json_object_get(out, name);
 
-	if (v->kind == SCALAR && !node_null(v))
+	if (v->kind == CX_SCALAR && !cx_node_null(v))
 		read_count(m, v, path, s, "count");
 	else
 		key_read_map(m, v, path, rows, s);
 }
 
 static void
-read_volumes(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_volumes(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	json_t *list = json_array();
 	const char *s;
 
 	(void)json_object_set_new(out, name, list);
-	if (v->kind != SEQ && !node_null(v))
-		diag_add(m->d, v->line, v->column, path, "this must be a list");
-	for (size_t i = 0; v->kind == SEQ && i < v->n; i++) {
-		const struct node *n = v->items[i];
+	if (v->kind != CX_SEQ && !cx_node_null(v))
+		cx_diag_add(m->d, v->line, v->column, path, "this must be a list");
+	for (size_t i = 0; v->kind == CX_SEQ && i < v->n; i++) {
+		const struct cx_node *n = v->items[i];
 		const char *colon;
 
 		if (!key_text(m, n, path, &s))
@@ -348,29 +349,29 @@ read_volumes(struct manifest *m, const struct node *v, const char *path, json_t 
 			(void)json_array_append_new(list, json_string(s));
 			continue;
 		}
-		diag_add(m->d, n->line, n->column, path, "\"%.80s\" is not a volume", s);
-		diag_hint(m->d, "/path (kept by the rack) or /host/path:/path");
+		cx_diag_add(m->d, n->line, n->column, path, "\"%.80s\" is not a volume", s);
+		cx_diag_hint(m->d, "/path (kept by the rack) or /host/path:/path");
 	}
 }
 
 static void
-read_resources(struct manifest *m, const struct node *v, const char *path, json_t *out, const char *name)
+read_resources(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
 {
 	json_t *list = json_array();
 	const char *s;
 
 	(void)json_object_set_new(out, name, list);
-	if (v->kind != SEQ && !node_null(v))
-		diag_add(m->d, v->line, v->column, path, "this must be a list of resource names");
-	for (size_t i = 0; v->kind == SEQ && i < v->n; i++) {
-		const struct node *n = v->items[i];
+	if (v->kind != CX_SEQ && !cx_node_null(v))
+		cx_diag_add(m->d, v->line, v->column, path, "this must be a list of resource names");
+	for (size_t i = 0; v->kind == CX_SEQ && i < v->n; i++) {
+		const struct cx_node *n = v->items[i];
 
 		if (!key_text(m, n, path, &s))
 			continue;
 		CX_FREE char *base = cx_strndup(s, strcspn(s, ":"));
 
 		if (s[strlen(base)] && json_object_get(m->resources, base)) {
-			diag_warn(m->d, n, path, "the alias \"%.60s\" is not honoured yet by this version",
+			cx_diag_warn(m->d, n, path, "the alias \"%.60s\" is not honoured yet by this version",
 				s + strlen(base) + 1);
 			(void)json_array_append_new(list, json_string(base));
 			continue;
@@ -379,8 +380,8 @@ read_resources(struct manifest *m, const struct node *v, const char *path, json_
 			(void)json_array_append_new(list, json_string(s));
 			continue;
 		}
-		diag_add(m->d, n->line, n->column, path, "there is no resource \"%.60s\"", s);
-		diag_hint(m->d, "declare it under the top-level key resources, with its type");
+		cx_diag_add(m->d, n->line, n->column, path, "there is no resource \"%.60s\"", s);
+		cx_diag_hint(m->d, "declare it under the top-level key resources, with its type");
 	}
 }
 
@@ -396,7 +397,7 @@ static const struct key service_rows[] = {{"build", read_build}, {"image", read_
 	{"volumeOptions", NULL}, {"whitelist", NULL}, {NULL, NULL}};
 
 json_t *
-service_read(struct manifest *m, const struct node *n, const char *name)
+service_read(struct manifest *m, const struct cx_node *n, const char *name)
 {
 	CX_FREE char *path = key_path("services", name);
 	json_t *s =
@@ -406,13 +407,13 @@ service_read(struct manifest *m, const struct node *n, const char *name)
 			"volumes", "resources", "drain", 30, "timeout", 60);
 
 	(void)json_array_extend(json_object_get(s, "environment"), (json_t *)m->environment);
-	if (node_null(n)) {
+	if (cx_node_null(n)) {
 		read_build(m, n, path, s, "build");
 		return s;
 	}
 	key_read_map(m, n, path, service_rows, s);
 	if (json_is_string(json_object_get(s, "image")) && json_is_object(json_object_get(s, "build"))) {
-		diag_warn(m->d, node_get(n, "build"), path, "has both image and build; the image is used");
+		cx_diag_warn(m->d, cx_node_get(n, "build"), path, "has both image and build; the image is used");
 		(void)json_object_set_new(s, "build", json_null());
 	}
 	if (json_is_null(json_object_get(s, "image")) && json_is_null(json_object_get(s, "build")))

@@ -5,8 +5,8 @@
 #include "key.h"
 
 /* The service `name` at n, normalised; NULL when it is none. */
-json_t *service_read(struct manifest *m, const struct node *n, const char *name);
+json_t *service_read(struct manifest *m, const struct cx_node *n, const char *name);
 /* A list of environment entries, appended to out (array of {name, default}). */
-void environment_read(struct manifest *m, const struct node *v, const char *path, json_t *out);
+void environment_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out);
 
 #endif

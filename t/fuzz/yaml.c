@@ -1,23 +1,23 @@
-/* LINK: src/cx-manifest/diag.c src/cx-manifest/environment.c src/cx-manifest/expand.c src/cx-manifest/key.c src/cx-manifest/manifest.c src/cx-manifest/node.c src/cx-manifest/service.c PKG: yaml-0.1 */
+/* LINK: src/cx-manifest/environment.c src/cx-manifest/expand.c src/cx-manifest/key.c src/cx-manifest/manifest.c src/cx-manifest/service.c PKG: */
 /* A manifest, read as it stands and expanded: never a crash; without errors it has services. */
-#include "diag.h"
 #include "expand.h"
 #include "manifest.h"
-#include "node.h"
 #include <cx/buf.h>
+#include <cx/diag.h>
 #include <cx/json.h>
+#include <cx/yaml.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 static void
 feed(const char *text, size_t n, const json_t *env)
 {
-	struct diags *d = cx_alloc(sizeof(*d));
+	struct cx_diags *d = cx_alloc(sizeof(*d));
 	CX_JSON json_t *m = NULL;
-	struct tree t;
+	struct cx_tree t;
 
 	d->file = "fuzz";
-	if (tree_parse(&t, text, n, d) == 0) {
+	if (cx_tree_parse(&t, text, n, d) == 0) {
 		if (env)
 			expand_tree(&t, env, d);
 		else
@@ -28,7 +28,7 @@ feed(const char *text, size_t n, const json_t *env)
 		if (!d->errors && json_object_size(json_object_get(m, "services")) == 0)
 			abort();
 	}
-	tree_free(&t);
+	cx_tree_free(&t);
 	free(d);
 }
 

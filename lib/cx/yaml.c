@@ -1,18 +1,18 @@
-#include "node.h"
-#include "diag.h"
 #include <cx/buf.h>
+#include <cx/diag.h>
 #include <cx/own.h>
+#include <cx/yaml.h>
 #include <string.h>
 #include <yaml.h>
 
 struct anchor {
 	char *name;
-	struct node *node;
+	struct cx_node *node;
 };
 
 struct builder {
-	struct tree *t;
-	struct diags *d;
+	struct cx_tree *t;
+	struct cx_diags *d;
 	yaml_parser_t parser;
 	struct anchor *anchors;
 	size_t n, cap;
@@ -36,17 +36,17 @@ static void
 stop(struct builder *b, const yaml_mark_t *m, const char *text)
 {
 	if (!b->dead)
-		diag_add(b->d, (unsigned)m->line + 1, (unsigned)m->column + 1, "", "%s", text);
+		cx_diag_add(b->d, (unsigned)m->line + 1, (unsigned)m->column + 1, "", "%s", text);
 	b->dead = 1;
 }
 
-static struct node *
-new_node(struct builder *b, enum kind kind, const yaml_mark_t *m)
+static struct cx_node *
+new_node(struct builder *b, enum cx_kind kind, const yaml_mark_t *m)
 {
-	struct tree *t = b->t;
-	struct node *n;
+	struct cx_tree *t = b->t;
+	struct cx_node *n;
 
-	if (t->n >= NODE_MAX) {
+	if (t->n >= CX_YAML_NODE_MAX) {
 		stop(b, m, "the file has too many values");
 		return NULL;
 	}
@@ -60,7 +60,7 @@ new_node(struct builder *b, enum kind kind, const yaml_mark_t *m)
 }
 
 static void
-set_anchor(struct builder *b, const yaml_char_t *name, struct node *n)
+set_anchor(struct builder *b, const yaml_char_t *name, struct cx_node *n)
 {
 	if (!name || !n)
 		return;
@@ -73,12 +73,12 @@ static int
 afford(struct builder *b, const yaml_mark_t *m, size_t n)
 {
 	b->work += n;
-	if (b->work > WORK_MAX)
+	if (b->work > CX_YAML_WORK_MAX)
 		stop(b, m, "the file has too many aliases, merges or keys");
 	return !b->dead;
 }
 
-static struct node *
+static struct cx_node *
 find_anchor(struct builder *b, const yaml_event_t *ev)
 {
 	const char *name = (const char *)ev->data.alias.anchor;
@@ -91,59 +91,59 @@ find_anchor(struct builder *b, const yaml_event_t *ev)
 	return NULL;
 }
 
-struct node *
-node_get(const struct node *map, const char *key)
+struct cx_node *
+cx_node_get(const struct cx_node *map, const char *key)
 {
-	for (size_t i = 0; map && map->kind == MAP && i < map->n; i++)
-		if (map->pairs[i].key->kind == SCALAR && strcmp(map->pairs[i].key->value, key) == 0)
+	for (size_t i = 0; map && map->kind == CX_MAP && i < map->n; i++)
+		if (map->pairs[i].key->kind == CX_SCALAR && strcmp(map->pairs[i].key->value, key) == 0)
 			return map->pairs[i].value;
 	return NULL;
 }
 
 int
-node_null(const struct node *n)
+cx_node_null(const struct cx_node *n)
 {
-	return n->kind == SCALAR && n->plain &&
+	return n->kind == CX_SCALAR && n->plain &&
 	       (!*n->value || strcmp(n->value, "~") == 0 || strcasecmp(n->value, "null") == 0);
 }
 
 static void
-add_pair(struct node *map, struct node *key, struct node *value, int merged)
+add_pair(struct cx_node *map, struct cx_node *key, struct cx_node *value, int merged)
 {
 	map->pairs = grow(map->pairs, map->n, &map->cap, sizeof(*map->pairs));
-	map->pairs[map->n++] = (struct pair){key, value, merged};
+	map->pairs[map->n++] = (struct cx_pair){key, value, merged};
 }
 
 static void
-merge(struct builder *b, struct node *map, const struct node *key, const struct node *from)
+merge(struct builder *b, struct cx_node *map, const struct cx_node *key, const struct cx_node *from)
 {
 	yaml_mark_t m = {.line = key->line - 1, .column = key->column - 1};
 
-	if (from->kind == SEQ) {
+	if (from->kind == CX_SEQ) {
 		for (size_t i = 0; i < from->n; i++)
 			merge(b, map, key, from->items[i]);
 		return;
 	}
-	if (from->kind != MAP) {
-		diag_add(b->d, key->line, key->column, "<<", "only maps can be merged");
+	if (from->kind != CX_MAP) {
+		cx_diag_add(b->d, key->line, key->column, "<<", "only maps can be merged");
 		return;
 	}
 	for (size_t i = 0; i < from->n && afford(b, &m, map->n + 1); i++)
-		if (from->pairs[i].key->kind == SCALAR && !node_get(map, from->pairs[i].key->value))
+		if (from->pairs[i].key->kind == CX_SCALAR && !cx_node_get(map, from->pairs[i].key->value))
 			add_pair(map, from->pairs[i].key, from->pairs[i].value, 1);
 }
 
 /* Takes "<<" out of a finished map and merges what it names behind the map's own keys. */
 static void
-merge_keys(struct builder *b, struct node *map)
+merge_keys(struct builder *b, struct cx_node *map)
 {
-	struct pair merges[16]; /* duplicates were reported already */
+	struct cx_pair merges[16]; /* duplicates were reported already */
 	size_t n = 0, out = 0;
 
 	for (size_t i = 0; i < map->n; i++) {
-		struct pair *p = &map->pairs[i];
+		struct cx_pair *p = &map->pairs[i];
 
-		if (p->key->kind == SCALAR && strcmp(p->key->value, "<<") == 0 && n < 16)
+		if (p->key->kind == CX_SCALAR && strcmp(p->key->value, "<<") == 0 && n < 16)
 			merges[n++] = *p;
 		else
 			map->pairs[out++] = *p;
@@ -164,29 +164,29 @@ hash(const char *p)
 }
 
 static void
-check_key(struct builder *b, const struct node *k, const struct node **seen, size_t mask)
+check_key(struct builder *b, const struct cx_node *k, const struct cx_node **seen, size_t mask)
 {
 	yaml_mark_t m = {.line = k->line - 1, .column = k->column - 1};
 	size_t h;
 
-	if (k->kind != SCALAR) {
-		diag_add(b->d, k->line, k->column, "", "a key must be a word, not a list or map");
+	if (k->kind != CX_SCALAR) {
+		cx_diag_add(b->d, k->line, k->column, "", "a key must be a word, not a list or map");
 		return;
 	}
 	for (h = hash(k->value) & mask; seen[h] && strcmp(seen[h]->value, k->value) != 0; h = (h + 1) & mask)
 		if (!afford(b, &m, 1))
 			return;
 	if (seen[h]) {
-		diag_add(b->d, k->line, k->column, "", "the key \"%.80s\" stands twice in one map", k->value);
-		diag_hint(b->d, "its first place is line %u", seen[h]->line);
+		cx_diag_add(b->d, k->line, k->column, "", "the key \"%.80s\" stands twice in one map", k->value);
+		cx_diag_hint(b->d, "its first place is line %u", seen[h]->line);
 	}
 	seen[h] = k;
 }
 
 static void
-check_duplicates(struct builder *b, const struct node *map)
+check_duplicates(struct builder *b, const struct cx_node *map)
 {
-	CX_FREE const struct node **seen = NULL;
+	CX_FREE const struct cx_node **seen = NULL;
 	size_t size = 4;
 
 	while (size < map->n * 2)
@@ -212,22 +212,22 @@ next(struct builder *b, yaml_event_t *ev)
 	}
 	stop(b, &m, p->problem ? p->problem : "this is not YAML");
 	if (p->problem && strstr(p->problem, "cannot start any token")) {
-		diag_hint(b->d, "indent with blanks, not tabs, and quote a value that begins with @ ` or %%");
+		cx_diag_hint(b->d, "indent with blanks, not tabs, and quote a value that begins with @ ` or %%");
 		return -1;
 	}
 	if (p->context)
-		diag_hint(b->d, "%s that begins at line %zu, column %zu", p->context, p->context_mark.line + 1,
+		cx_diag_hint(b->d, "%s that begins at line %zu, column %zu", p->context, p->context_mark.line + 1,
 			p->context_mark.column + 1);
 	return -1;
 }
 
-static struct node *build(struct builder *b, yaml_event_t *ev, int depth);
+static struct cx_node *build(struct builder *b, yaml_event_t *ev, int depth);
 
-static struct node *
+static struct cx_node *
 build_next(struct builder *b, int depth)
 {
 	yaml_event_t ev;
-	struct node *n;
+	struct cx_node *n;
 
 	if (b->dead || next(b, &ev) < 0)
 		return NULL;
@@ -236,16 +236,16 @@ build_next(struct builder *b, int depth)
 	return n;
 }
 
-static struct node *
+static struct cx_node *
 build_scalar(struct builder *b, const yaml_event_t *ev)
 {
 	const char *v = (const char *)ev->data.scalar.value;
-	struct node *n = new_node(b, SCALAR, &ev->start_mark);
+	struct cx_node *n = new_node(b, CX_SCALAR, &ev->start_mark);
 
 	if (!n)
 		return NULL;
 	if (memchr(v, 0, ev->data.scalar.length))
-		diag_add(b->d, n->line, n->column, "", "a value must not hold a NUL byte");
+		cx_diag_add(b->d, n->line, n->column, "", "a value must not hold a NUL byte");
 	n->value = cx_strndup(v, ev->data.scalar.length);
 	n->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	set_anchor(b, ev->data.scalar.anchor, n);
@@ -253,32 +253,32 @@ build_scalar(struct builder *b, const yaml_event_t *ev)
 }
 
 static void
-add_item(struct node *seq, struct node *item)
+add_item(struct cx_node *seq, struct cx_node *item)
 {
-	seq->items = grow(seq->items, seq->n, &seq->cap, sizeof(struct node *));
+	seq->items = grow(seq->items, seq->n, &seq->cap, sizeof(struct cx_node *));
 	seq->items[seq->n++] = item;
 }
 
 /* An alias brings its levels along: without this, a chain of them is as deep as the file is long. */
 static void
-rise(struct node *n, const struct node *child)
+rise(struct cx_node *n, const struct cx_node *child)
 {
 	if (child && child->height >= n->height)
 		n->height = child->height + 1;
 }
 
 /* The children of a collection up to its end event. */
-static struct node *
+static struct cx_node *
 build_collection(struct builder *b, const yaml_event_t *ev, int depth)
 {
 	int map = ev->type == YAML_MAPPING_START_EVENT;
-	struct node *n = new_node(b, map ? MAP : SEQ, &ev->start_mark);
+	struct cx_node *n = new_node(b, map ? CX_MAP : CX_SEQ, &ev->start_mark);
 
 	if (!n)
 		return NULL;
 	while (!b->dead) {
 		yaml_event_t child;
-		struct node *c, *v = NULL;
+		struct cx_node *c, *v = NULL;
 
 		if (next(b, &child) < 0)
 			return NULL;
@@ -298,7 +298,7 @@ build_collection(struct builder *b, const yaml_event_t *ev, int depth)
 			add_item(n, c);
 		rise(n, c);
 		rise(n, v);
-		if ((unsigned)depth + n->height > DEPTH_MAX)
+		if ((unsigned)depth + n->height > CX_YAML_DEPTH_MAX)
 			stop(b, &ev->start_mark, "the file is nested too deeply");
 	}
 	/* An anchor counts from the end of its node: an alias inside itself finds none. */
@@ -310,10 +310,10 @@ build_collection(struct builder *b, const yaml_event_t *ev, int depth)
 	return n;
 }
 
-static struct node *
+static struct cx_node *
 build(struct builder *b, yaml_event_t *ev, int depth)
 {
-	if (depth > DEPTH_MAX) {
+	if (depth > CX_YAML_DEPTH_MAX) {
 		stop(b, &ev->start_mark, "the file is nested too deeply");
 		return NULL;
 	}
@@ -351,7 +351,7 @@ build_stream(struct builder *b)
 		if (type != YAML_DOCUMENT_START_EVENT)
 			continue;
 		if (documents++) {
-			stop(b, &m, "a manifest is one YAML document, and a second one begins here");
+			stop(b, &m, "the file must be one YAML document, and a second one begins here");
 			return;
 		}
 		b->t->root = build_next(b, 0);
@@ -359,13 +359,13 @@ build_stream(struct builder *b)
 }
 
 int
-tree_parse(struct tree *t, const char *text, size_t n, struct diags *d)
+cx_tree_parse(struct cx_tree *t, const char *text, size_t n, struct cx_diags *d)
 {
 	struct builder b = {.t = t, .d = d};
 
 	memset(t, 0, sizeof(*t));
-	if (n > DOC_MAX) {
-		diag_add(d, 0, 0, "", "the file is larger than %zu bytes", DOC_MAX);
+	if (n > CX_YAML_MAX) {
+		cx_diag_add(d, 0, 0, "", "the file is larger than %zu bytes", CX_YAML_MAX);
 		return -1;
 	}
 	if (!yaml_parser_initialize(&b.parser))
@@ -381,7 +381,7 @@ tree_parse(struct tree *t, const char *text, size_t n, struct diags *d)
 }
 
 void
-tree_free(struct tree *t)
+cx_tree_free(struct cx_tree *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		free(t->all[i]->value);

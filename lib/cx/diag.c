@@ -1,8 +1,8 @@
-#include "diag.h"
-#include "node.h"
+#include <cx/diag.h>
 #include <cx/json.h>
 #include <cx/own.h>
 #include <cx/proc.h>
+#include <cx/yaml.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +11,11 @@
 
 /* An anchor that is merged in many places is wrong once. */
 static int
-known(const struct diags *d, unsigned line, unsigned column, const char *text)
+known(const struct cx_diags *d, unsigned line, unsigned column, const char *text)
 {
 	size_t n = strlen(text);
 
-	for (unsigned i = 0; line && i < d->n && i < DIAG_MAX; i++) {
+	for (unsigned i = 0; line && i < d->n && i < CX_DIAG_MAX; i++) {
 		const struct cx_err *e = &d->list[i].e;
 		size_t len = strlen(e->text);
 
@@ -25,13 +25,13 @@ known(const struct diags *d, unsigned line, unsigned column, const char *text)
 	return 0;
 }
 
-static void add(struct diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt,
+static void add(struct cx_diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt,
 	va_list ap) __attribute__((format(printf, 6, 0)));
 
 static void
-add(struct diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt, va_list ap)
+add(struct cx_diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt, va_list ap)
 {
-	struct diag *g = &d->list[d->n < DIAG_MAX ? d->n : DIAG_MAX - 1];
+	struct cx_diag *g = &d->list[d->n < CX_DIAG_MAX ? d->n : CX_DIAG_MAX - 1];
 	char text[1024];
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
@@ -40,7 +40,7 @@ add(struct diags *d, int warning, unsigned line, unsigned column, const char *pa
 		return;
 	d->errors += !warning;
 	d->warnings += warning;
-	if (d->n++ >= DIAG_MAX)
+	if (d->n++ >= CX_DIAG_MAX)
 		return;
 	(void)cx_err_set(&g->e, CX_BAD, "%s%.300s%s%s", warning && !cx_json_wanted() ? "warning: " : "", path,
 		*path ? ": " : "", text);
@@ -49,7 +49,7 @@ add(struct diags *d, int warning, unsigned line, unsigned column, const char *pa
 }
 
 void
-diag_add(struct diags *d, unsigned line, unsigned column, const char *path, const char *fmt, ...)
+cx_diag_add(struct cx_diags *d, unsigned line, unsigned column, const char *path, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -59,7 +59,7 @@ diag_add(struct diags *d, unsigned line, unsigned column, const char *path, cons
 }
 
 void
-diag_warn(struct diags *d, const struct node *at, const char *path, const char *fmt, ...)
+cx_diag_warn(struct cx_diags *d, const struct cx_node *at, const char *path, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -69,11 +69,11 @@ diag_warn(struct diags *d, const struct node *at, const char *path, const char *
 }
 
 void
-diag_hint(struct diags *d, const char *fmt, ...)
+cx_diag_hint(struct cx_diags *d, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (d->n == 0 || d->n > DIAG_MAX || d->dropped)
+	if (d->n == 0 || d->n > CX_DIAG_MAX || d->dropped)
 		return;
 	va_start(ap, fmt);
 	(void)vsnprintf(d->list[d->n - 1].e.hint, sizeof(d->list[0].e.hint), fmt, ap);
@@ -83,7 +83,7 @@ diag_hint(struct diags *d, const char *fmt, ...)
 static int
 by_place(const void *a, const void *b)
 {
-	const struct cx_err *x = &((const struct diag *)a)->e, *y = &((const struct diag *)b)->e;
+	const struct cx_err *x = &((const struct cx_diag *)a)->e, *y = &((const struct cx_diag *)b)->e;
 
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
@@ -121,9 +121,9 @@ warn_json(const struct cx_err *e)
 }
 
 int
-diag_report(struct diags *d, const char *text, size_t n, int strict)
+cx_diag_report(struct cx_diags *d, const char *prog, const char *text, size_t n, int strict)
 {
-	unsigned kept = d->n < DIAG_MAX ? d->n : DIAG_MAX;
+	unsigned kept = d->n < CX_DIAG_MAX ? d->n : CX_DIAG_MAX;
 	int source = isatty(2) && !cx_json_wanted();
 
 	qsort(d->list, kept, sizeof(d->list[0]), by_place);
@@ -135,11 +135,11 @@ diag_report(struct diags *d, const char *text, size_t n, int strict)
 		if (d->list[i].warning && cx_json_wanted())
 			warn_json(e);
 		else
-			(void)cx_err_report(e, "cx-manifest");
+			(void)cx_err_report(e, prog);
 		if (source && e->line)
 			show_source(text, n, e->line, e->column);
 	}
 	if (d->n > kept && !cx_json_wanted())
-		(void)fprintf(stderr, "cx-manifest: %s: and %u more\n", d->file, d->n - kept);
+		(void)fprintf(stderr, "%s: %s: and %u more\n", prog, d->file, d->n - kept);
 	return d->errors || (strict && d->warnings) ? CX_BAD : 0;
 }
