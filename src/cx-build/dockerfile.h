@@ -6,11 +6,12 @@
 #ifndef DOCKERFILE_H
 #define DOCKERFILE_H
 
+#include <cx/docker.h>
 #include <cx/json.h>
 
 struct cx_err;
 
-#define DOCKERFILE_MAX ((size_t)1 << 20)
+#define DOCKERFILE_MAX CX_DOCKERFILE_MAX
 
 struct dockerfile {
 	json_t *args; /* names, in order */

@@ -1,9 +1,9 @@
 #include "ignore.h"
 #include "glob.h"
-#include "path.h"
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/own.h>
+#include <cx/path.h>
 #include <string.h>
 
 #define LINE_MAX_BYTES 4096
@@ -62,7 +62,7 @@ parse_line(struct ignore *ig, char *line, struct cx_err *e)
 		if (*p == '\0')
 			return cx_err_set(e, CX_BAD, "\"!\" without a pattern");
 	}
-	cleaned = path_clean(p);
+	cleaned = cx_path_clean(p);
 	p = cleaned[0] == '/' && cleaned[1] ? cleaned + 1 : cleaned;
 	g = glob_new(p, e);
 	if (!g)

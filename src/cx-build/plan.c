@@ -1,10 +1,10 @@
 #include "plan.h"
 #include "dockerfile.h"
 #include "hash.h"
-#include "path.h"
 #include "talk.h"
 #include <cx/err.h>
 #include <cx/own.h>
+#include <cx/path.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -45,7 +45,7 @@ plan_ignore(int dir, const char *dockerfile, struct cx_err *e)
 
 	for (size_t i = 0; i < 2 && !used; i++) {
 		used = names[i];
-		if (path_read(dir, used, IGNORE_MAX, "build context", &text, e) < 0) {
+		if (cx_path_read(dir, used, IGNORE_MAX, "build context", &text, e) < 0) {
 			if (e->cls != CX_NO)
 				return NULL;
 			used = NULL;
@@ -126,7 +126,7 @@ read_dockerfile(struct plan *p, struct build *b, const char *service, const json
 	struct dockerfile d;
 	int r = 0;
 
-	if (path_read(b->dir, b->dockerfile, DOCKERFILE_MAX, service, &text, e) < 0)
+	if (cx_path_read(b->dir, b->dockerfile, DOCKERFILE_MAX, service, &text, e) < 0)
 		return e->cls == CX_NO ? no_dockerfile(b, service, e) : -1;
 	dockerfile_scan(&d, cx_buf_str(&text), text.n);
 	if (p->development)
@@ -181,11 +181,11 @@ open_build(struct plan *p, struct build *b, const char *service, const json_t *g
 	CX_FREE char *what = cx_fmt("service %s", service);
 	const char *target = cx_json_str(given, "target");
 
-	b->path = path_clean(cx_json_strd(given, "path", "."));
-	b->dockerfile = path_clean(cx_json_strd(given, "manifest", "Dockerfile"));
+	b->path = cx_path_clean(cx_json_strd(given, "path", "."));
+	b->dockerfile = cx_path_clean(cx_json_strd(given, "manifest", "Dockerfile"));
 	b->target = target && *target ? cx_strdup(target) : NULL;
 	b->services = json_array();
-	b->dir = path_open(p->root, b->path, O_RDONLY | O_DIRECTORY, what, e);
+	b->dir = cx_path_open(p->root, b->path, O_RDONLY | O_DIRECTORY, what, e);
 	if (b->dir < 0 && e->cls == CX_NO)
 		e->cls = CX_BAD;
 	return b->dir < 0 ? -1 : read_dockerfile(p, b, service, json_object_get(given, "args"), e);

@@ -1,4 +1,4 @@
-/* LINK: src/cx-build/ignore.c src/cx-build/glob.c src/cx-build/path.c PKG: */
+/* LINK: src/cx-build/ignore.c src/cx-build/glob.c PKG: */
 /* A .dockerignore and a path, divided by a NUL: never a crash, never slow; what is kept last is kept. */
 #include "ignore.h"
 #include <cx/buf.h>

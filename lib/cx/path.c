@@ -1,7 +1,7 @@
-#include "path.h"
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/own.h>
+#include <cx/path.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 char *
-path_clean(const char *p)
+cx_path_clean(const char *p)
 {
 	struct cx_buf b = {0};
 	int rooted = *p == '/';
@@ -39,7 +39,7 @@ path_clean(const char *p)
 }
 
 int
-path_open(int dir, const char *path, int flags, const char *what, struct cx_err *e)
+cx_path_open(int dir, const char *path, int flags, const char *what, struct cx_err *e)
 {
 	struct open_how how = {
 		.flags = (unsigned long long)flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
@@ -52,7 +52,7 @@ path_open(int dir, const char *path, int flags, const char *what, struct cx_err 
 		return fd;
 	if (errno == EXDEV) {
 		(void)cx_err_set(e, CX_BAD, "%s: %s lies outside of the app's folder", what, path);
-		return cx_err_hint(e, "a build sees only what is in the folder of convox.yml");
+		return cx_err_hint(e, "only what lies in the folder of convox.yml is read");
 	}
 	if (errno == ENOENT || errno == ENOTDIR) {
 		(void)cx_err_sys(e, "%s: %s", what, path);
@@ -63,9 +63,9 @@ path_open(int dir, const char *path, int flags, const char *what, struct cx_err 
 }
 
 int
-path_read(int dir, const char *path, size_t max, const char *what, struct cx_buf *b, struct cx_err *e)
+cx_path_read(int dir, const char *path, size_t max, const char *what, struct cx_buf *b, struct cx_err *e)
 {
-	CX_CLOSE int fd = path_open(dir, path, O_RDONLY | O_NONBLOCK, what, e);
+	CX_CLOSE int fd = cx_path_open(dir, path, O_RDONLY | O_NONBLOCK, what, e);
 
 	return fd < 0 ? -1 : cx_buf_read(b, fd, max, path, e);
 }
