@@ -8,17 +8,59 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define IDLE_SECONDS 50
+#define BUCKETS 1024
+
+static struct endpoint *buckets[BUCKETS];
+
+static struct endpoint **
+bucket(const struct sockaddr_in *sa)
+{
+	return &buckets[(ntohl(sa->sin_addr.s_addr) * 31 + sa->sin_port) % BUCKETS];
+}
+
+struct endpoint *
+endpoint_get(const char *address, unsigned short port)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct endpoint *e;
+
+	if (inet_pton(AF_INET, address, &sa.sin_addr) != 1)
+		return NULL;
+	for (e = *bucket(&sa); e; e = e->next)
+		if (e->address.sin_addr.s_addr == sa.sin_addr.s_addr && e->address.sin_port == sa.sin_port) {
+			e->refs++;
+			return e;
+		}
+	e = cx_alloc(sizeof(*e));
+	e->address = sa;
+	e->refs = 1;
+	e->next = *bucket(&sa);
+	*bucket(&sa) = e;
+	return e;
+}
+
+void
+endpoint_unref(struct endpoint *e)
+{
+	struct endpoint **p;
+
+	if (!e || --e->refs)
+		return;
+	for (p = bucket(&e->address); *p != e; p = &(*p)->next)
+		;
+	*p = e->next;
+	free(e);
+}
 
 static void
-unlink_idle(struct router *r, struct upstream *u)
+unlink_idle(struct upstream *u)
 {
-	for (struct upstream **p = &r->idle; *p; p = &(*p)->next)
+	for (struct upstream **p = &u->endpoint->idle; *p; p = &(*p)->next)
 		if (*p == u) {
 			*p = u->next;
 			break;
 		}
-	r->idles--;
+	u->endpoint->idles--;
 }
 
 static void
@@ -26,7 +68,9 @@ hang_up(struct router *r, struct upstream *u)
 {
 	close(u->src.fd);
 	u->src.fd = -1;
-	u->conn = NULL;
+	u->stream = NULL;
+	endpoint_unref(u->endpoint);
+	u->endpoint = NULL;
 	worker_free_later(r, u);
 }
 
@@ -35,28 +79,42 @@ idle_close(struct router *r, struct upstream *u)
 {
 	if (u->src.fd < 0)
 		return;
-	unlink_idle(r, u);
+	unlink_idle(u);
 	hang_up(r, u);
+}
+
+/* Closes the kept ones that are too old, or with prune those that no route names. */
+static void
+idle_visit(struct router *r, int prune)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct endpoint *e = buckets[i], *after; e; e = after) {
+			char address[INET_ADDRSTRLEN];
+			int gone = 0;
+
+			after = e->next;
+			if (e->idle && prune) {
+				(void)inet_ntop(AF_INET, &e->address.sin_addr, address, sizeof(address));
+				gone = !table_has(r->table, address, ntohs(e->address.sin_port));
+			}
+			for (struct upstream *u = e->idle, *next; u; u = next) {
+				next = u->next;
+				if (gone || r->now - u->since > IDLE_SECONDS)
+					idle_close(r, u);
+			}
+		}
 }
 
 void
 idle_sweep(struct router *r)
 {
-	for (struct upstream *u = r->idle, *next; u; u = next) {
-		next = u->next;
-		if (r->now - u->since > IDLE_SECONDS)
-			idle_close(r, u);
-	}
+	idle_visit(r, 0);
 }
 
 void
 idle_prune(struct router *r)
 {
-	for (struct upstream *u = r->idle, *next; u; u = next) {
-		next = u->next;
-		if (!table_has(r->table, u->address, u->port))
-			idle_close(r, u);
-	}
+	idle_visit(r, 1);
 }
 
 /* Bytes that nobody asked for, or the end. */
@@ -80,17 +138,14 @@ idempotent(const char *method)
 	return 0;
 }
 
-/* A kept connection to this backend, or NULL. A request that may not be sent twice only gets one that is surely open.
- */
+/* A kept connection, or NULL. A request that may not be sent twice only gets one that is surely open. */
 static struct upstream *
-take_idle(struct router *r, const struct backend *b, int sure)
+take_idle(struct router *r, struct endpoint *e, int sure)
 {
-	for (struct upstream *u = r->idle, *next; u; u = next) {
-		next = u->next;
-		if (u->port != b->port || strcmp(u->address, b->address) != 0)
-			continue;
+	for (struct upstream *u = e->idle; u; u = e->idle) {
 		if (!sure || !stirs(u)) {
-			unlink_idle(r, u);
+			e->idle = u->next;
+			e->idles--;
 			return u;
 		}
 		idle_close(r, u);
@@ -99,118 +154,116 @@ take_idle(struct router *r, const struct backend *b, int sure)
 }
 
 static struct upstream *
-dial(struct router *r, const struct backend *b)
+dial(struct router *r, struct endpoint *e)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(b->port)};
 	CX_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct upstream *u;
 	int one = 1;
 
-	if (fd < 0 || inet_pton(AF_INET, b->address, &sa.sin_addr) != 1)
+	if (fd < 0)
 		return NULL;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 && errno != EINPROGRESS)
+	if (connect(fd, (struct sockaddr *)&e->address, sizeof(e->address)) < 0 && errno != EINPROGRESS)
 		return NULL;
 	u = cx_alloc(sizeof(*u));
 	u->src = (struct source){BACKEND, cx_steal_fd(&fd)};
-	(void)snprintf(u->address, sizeof(u->address), "%s", b->address);
-	u->port = b->port;
+	u->endpoint = e;
+	e->refs++;
 	worker_watch(r, &u->src, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 	return u;
 }
 
 static void
-attach(struct conn *c, struct upstream *u, int reused)
+attach(struct stream *s, struct upstream *u, int reused)
 {
-	c->up = u;
-	u->conn = c;
-	c->reused = reused;
-	c->b_in = c->b_hup = 0;
-	c->b_out = reused;
-	c->backend_eof = 0;
-	c->back.n = 0;
-	c->back_at = 0;
-	c->phase = reused ? EXCHANGE : CONNECT;
-	c->deadline = c->r->now + (reused ? (double)c->service->timeout : CONNECT_SECONDS);
-	if (c->head.n) {
-		c->to_backend.n = 0;
-		cx_buf_add(&c->to_backend, c->head.p, c->head.n);
-	}
+	s->up = u;
+	u->stream = s;
+	s->reused = reused;
+	u->in = u->hup = 0;
+	u->out = reused;
+	s->back_eof = 0;
+	s->back.n = 0;
+	s->sent = 0; /* all that stands in to_backend, again */
+	s->step = reused ? EXCHANGE : CONNECT;
+	s->deadline = s->r->now + (reused ? (double)s->service->timeout : CONNECT_SECONDS);
 }
 
 int
-backend_connect(struct conn *c)
+backend_connect(struct stream *s)
 {
-	struct service *s = c->service;
+	struct service *v = s->service;
 
-	while (c->tries < s->n) {
-		struct backend *b = &s->backends[s->next++ % s->n];
+	while (s->tries < v->n) {
+		struct backend *b = &v->backends[v->next++ % v->n];
 		struct upstream *u = NULL;
 		int reused;
 
-		if (c->how != TCP)
-			u = take_idle(c->r, b, !idempotent(c->method) || !c->req_done);
+		s->tries++;
+		if (!b->endpoint)
+			continue;
+		if (!s->tunnel)
+			u = take_idle(s->r, b->endpoint, !idempotent(s->method) || !s->req_done);
 		reused = u != NULL;
-		c->tries++;
 		if (!u)
-			u = dial(c->r, b);
+			u = dial(s->r, b->endpoint);
 		if (!u)
 			continue;
-		c->target = b;
-		attach(c, u, reused);
+		s->target = b;
+		attach(s, u, reused);
 		return 0;
 	}
 	return -1;
 }
 
 void
-backend_release(struct conn *c, int reusable)
+backend_release(struct stream *s, int reusable)
 {
-	struct upstream *u = c->up;
+	struct upstream *u = s->up;
+	struct endpoint *e;
 
-	c->up = NULL;
+	s->up = NULL;
 	if (!u)
 		return;
+	e = u->endpoint;
 	/* What epoll said of it already, it does not say again. */
-	if (!reusable || c->b_hup || c->r->idles >= IDLE_MAX || c->r->stopping || (c->b_in && stirs(u))) {
-		hang_up(c->r, u);
+	if (!reusable || u->hup || e->idles >= IDLE_MAX || s->r->stopping || (u->in && stirs(u))) {
+		hang_up(s->r, u);
 		return;
 	}
-	u->conn = NULL;
-	u->since = c->r->now;
-	u->next = c->r->idle;
-	c->r->idle = u;
-	c->r->idles++;
+	u->stream = NULL;
+	u->since = s->r->now;
+	u->next = e->idle;
+	e->idle = u;
+	e->idles++;
 }
 
 /* Nothing of the request can have been acted on: it was not sent, or a kept connection was closed before it arrived
  * and the method may be repeated. */
 static int
-may_retry(const struct conn *c)
+may_retry(const struct stream *s)
 {
-	if (c->responded || c->body_seen)
+	if (s->tunnel)
+		return s->step == CONNECT;
+	if (s->responded || s->body_seen)
 		return 0;
-	if (c->phase == CONNECT)
+	if (s->step == CONNECT)
 		return 1;
-	return c->reused && !c->back.n && idempotent(c->method);
+	return s->reused && !s->back.n && idempotent(s->method);
 }
 
 void
-backend_failed(struct conn *c, const char *what)
+backend_failed(struct stream *s, const char *what)
 {
-	int again = may_retry(c);
+	int again = may_retry(s);
 	CX_FREE char *why = NULL;
 
-	if (c->reused && c->tries)
-		c->tries--; /* a kept connection that was closed says nothing of the backend */
-	why = c->target ? cx_fmt("process %s %s", c->target->process[0] ? c->target->process : c->target->address, what)
+	if (s->reused && s->tries)
+		s->tries--; /* a kept connection that was closed says nothing of the backend */
+	why = s->target ? cx_fmt("process %s %s", s->target->process[0] ? s->target->process : s->target->address, what)
 			: cx_strdup(what);
-	backend_release(c, 0);
-	c->target = NULL;
-	if (again && backend_connect(c) == 0)
+	backend_release(s, 0);
+	s->target = NULL;
+	if (again && backend_connect(s) == 0)
 		return;
-	if (c->how == TCP)
-		conn_end(c);
-	else
-		page_refuse(c, strstr(what, "in time") ? 504 : 502, why);
+	page_refuse(s, strstr(what, "in time") ? 504 : 502, why);
 }

@@ -70,35 +70,35 @@ time_text(struct log *l, double turn)
 }
 
 void
-log_request(struct conn *c)
+log_request(struct stream *s)
 {
-	struct log *l = c->r->log;
-	double ms = (worker_clock() - c->began) * 1000;
+	struct log *l = s->r->log;
+	double ms = (worker_clock() - s->began) * 1000;
 
-	if (l->fd < 0 || c->how == TCP)
+	if (l->fd < 0 || s->c->how == TCP)
 		return;
-	put_string(&l->b, "{\"time\":", time_text(l, c->r->now));
-	put_string(&l->b, ",\"client\":", c->peer);
-	put_string(&l->b, ",\"method\":", c->method);
-	put_string(&l->b, ",\"host\":", c->host);
-	put_string(&l->b, ",\"path\":", c->path);
+	put_string(&l->b, "{\"time\":", time_text(l, s->r->now));
+	put_string(&l->b, ",\"client\":", s->c->peer);
+	put_string(&l->b, ",\"method\":", s->method);
+	put_string(&l->b, ",\"host\":", s->host);
+	put_string(&l->b, ",\"path\":", s->path);
 	cx_buf_adds(&l->b, ",\"status\":");
-	put_number(&l->b, (unsigned)c->status, 10);
+	put_number(&l->b, (unsigned)s->status, 10);
 	cx_buf_adds(&l->b, ",\"bytes\":");
-	put_number(&l->b, c->bytes, 10);
+	put_number(&l->b, s->bytes, 10);
 	cx_buf_adds(&l->b, ",\"ms\":");
 	put_number(&l->b, ms > 0 ? (unsigned long long)ms : 0, 10);
 	cx_buf_addc(&l->b, '.');
 	put_number(&l->b, ms > 0 ? (unsigned long long)(ms * 10) % 10 : 0, 10);
-	if (c->service) {
-		put_string(&l->b, ",\"app\":", c->service->app);
-		put_string(&l->b, ",\"service\":", c->service->name);
+	if (s->service) {
+		put_string(&l->b, ",\"app\":", s->service->app);
+		put_string(&l->b, ",\"service\":", s->service->name);
 	}
-	if (c->target)
-		put_string(&l->b, ",\"process\":", c->target->process);
+	if (s->target)
+		put_string(&l->b, ",\"process\":", s->target->process);
 	cx_buf_adds(&l->b, "}\n");
 	if (l->b.n >= LOG_CHUNK)
-		log_flush(c->r);
+		log_flush(s->r);
 }
 
 void

@@ -1,9 +1,7 @@
 /* Answers of our own: for people as a page, for machines as a line, each with what to do next. */
 #include "router.h"
 #include <cx/own.h>
-#include <stdarg.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *
 phrase(int status)
@@ -40,33 +38,33 @@ put_html(struct cx_buf *b, const char *s)
 }
 
 static void
-explain(const struct conn *c, int status, const char *why, struct cx_buf *what, struct cx_buf *next)
+explain(const struct stream *s, int status, const char *why, struct cx_buf *what, struct cx_buf *next)
 {
-	const struct service *s = c->service;
+	const struct service *v = s->service;
 
 	if (status == 404) {
-		cx_buf_addf(what, "no app answers at %s", c->host[0] ? c->host : "this name");
+		cx_buf_addf(what, "no app answers at %s", s->host[0] ? s->host : "this name");
 		cx_buf_adds(next, "cx apps; cx services -a APP");
 		return;
 	}
-	if (!s || status < 500) {
+	if (!v || status < 500) {
 		cx_buf_adds(what, why);
 		return;
 	}
-	cx_buf_addf(what, "service %s of app %s: %s", s->name, s->app, why);
-	if (s->reason)
-		cx_buf_addf(what, " (%s)", s->reason);
-	if (s->hint)
-		cx_buf_addf(what, "; %s", s->hint);
-	cx_buf_addf(next, "cx logs -a %s --service %s; cx ps -a %s", s->app, s->name, s->app);
+	cx_buf_addf(what, "service %s of app %s: %s", v->name, v->app, why);
+	if (v->reason)
+		cx_buf_addf(what, " (%s)", v->reason);
+	if (v->hint)
+		cx_buf_addf(what, "; %s", v->hint);
+	cx_buf_addf(next, "cx logs -a %s --service %s; cx ps -a %s", v->app, v->name, v->app);
 }
 
 static void
-make_body(const struct conn *c, int status, const char *why, int html, struct cx_buf *b)
+make_body(const struct stream *s, int status, const char *why, int html, struct cx_buf *b)
 {
 	CX_BUF struct cx_buf what = {0}, next = {0};
 
-	explain(c, status, why, &what, &next);
+	explain(s, status, why, &what, &next);
 	if (!html) {
 		cx_buf_addf(b, "%d %s: %s\n", status, phrase(status), what.p);
 		if (next.n)
@@ -90,54 +88,65 @@ make_body(const struct conn *c, int status, const char *why, int html, struct cx
 	cx_buf_adds(b, "</body></html>\n");
 }
 
-/* After our own answer the connection closes when the request's body was not read to its end. */
 static void
-finish(struct conn *c, int status, const char *extra, const char *type, const struct cx_buf *body)
+add_field(struct http1 *h, const char *name, const char *value)
 {
-	int close = status == 400 || status == 408 || status >= 500 || c->client_close || !c->req_done;
+	h->fields[h->n++] = (struct http1_field){.name = {name, strlen(name)}, .value = {value, strlen(value)}};
+}
 
-	backend_release(c, 0);
-	c->status = status;
-	c->bytes = body->n;
-	cx_buf_addf(&c->to_client,
-		"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s%s\r\n",
-		status, phrase(status), type, body->n, extra, close ? "Connection: close\r\n" : "");
-	if (!c->head_request)
-		cx_buf_add(&c->to_client, body->p, body->n);
-	c->responded = c->res_done = 1;
-	log_request(c);
-	c->phase = FLUSH;
-	c->client_close = close;
-	c->deadline = c->r->now + BODY_SECONDS;
+/* The body stands where a backend's would: it takes the same way to the client. */
+static void
+answer(struct stream *s, int status, const char *name, const char *value, const char *type, const struct cx_buf *body)
+{
+	static struct http1 h;
+	char length[24];
+
+	backend_release(s, 0);
+	s->back.n = 0;
+	s->back_eof = 0;
+	s->step = EXCHANGE;
+	h.status = status;
+	h.reason = (struct span){phrase(status), strlen(phrase(status))};
+	h.length = (long long)body->n;
+	h.n = 0;
+	h.minor = 1;
+	(void)snprintf(length, sizeof(length), "%zu", body->n);
+	add_field(&h, "Content-Type", type);
+	add_field(&h, "Content-Length", length);
+	add_field(&h, "Cache-Control", "no-store");
+	if (name)
+		add_field(&h, name, value);
+	if (!s->is_head) {
+		pool_take(s->r, &s->back);
+		cx_buf_add(&s->back, body->p, body->n);
+	}
+	stream_respond(s, &h);
 }
 
 void
-page_refuse(struct conn *c, int status, const char *why)
+page_refuse(struct stream *s, int status, const char *why)
 {
 	CX_BUF struct cx_buf body = {0};
-	int html = c->html;
 
-	if (c->responded) { /* bytes of another answer were sent: all that can be said is to hang up */
-		log_request(c);
-		conn_end(c);
+	if (s->responded) { /* bytes of another answer were sent: all that can be said is to hang up */
+		s->down->abort(s);
 		return;
 	}
-	make_body(c, status, why, html, &body);
-	finish(c, status, status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "",
-		html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8", &body);
+	make_body(s, status, why, s->html, &body);
+	answer(s, status, status == 405 ? "Allow" : NULL, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+		s->html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8", &body);
 }
 
 void
-page_redirect(struct conn *c)
+page_redirect(struct stream *s, const char *target)
 {
-	CX_BUF struct cx_buf body = {0}, extra = {0};
+	CX_BUF struct cx_buf body = {0}, location = {0};
 
-	cx_buf_addf(&extra, "Location: https://%s", c->host);
-	if (c->https_port != 443)
-		cx_buf_addf(&extra, ":%d", c->https_port);
-	/* The whole target: path[] may be cut, the buffer is not. */
-	cx_buf_adds(&extra, c->head.n ? c->head.p : "/");
-	cx_buf_adds(&extra, "\r\n");
+	cx_buf_addf(&location, "https://%s", s->host);
+	if (s->c->https_port != 443)
+		cx_buf_addf(&location, ":%d", s->c->https_port);
+	/* The whole target: path[] may be cut. */
+	cx_buf_adds(&location, target);
 	cx_buf_adds(&body, "moved to https\n");
-	finish(c, 301, extra.p, "text/plain", &body);
+	answer(s, 301, "Location", location.p, "text/plain", &body);
 }

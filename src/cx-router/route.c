@@ -1,4 +1,5 @@
 #include "route.h"
+#include "router.h"
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/json.h>
@@ -46,6 +47,8 @@ service_unref(struct service *s)
 {
 	if (!s || --s->refs)
 		return;
+	for (size_t i = 0; i < s->n; i++)
+		endpoint_unref(s->backends[i].endpoint);
 	free(s->app);
 	free(s->name);
 	free(s->state);
@@ -88,6 +91,7 @@ make_service(const char *app, const json_t *j)
 		(void)snprintf(k->address, sizeof(k->address), "%s", cx_json_strd(b, "address", ""));
 		(void)snprintf(k->process, sizeof(k->process), "%s", cx_json_strd(b, "process", ""));
 		k->port = (unsigned short)port;
+		k->endpoint = endpoint_get(k->address, k->port);
 		s->n++;
 	}
 	return s;

@@ -9,11 +9,13 @@
 #include "http1.h"
 
 struct cx_err;
+struct endpoint;
 
 struct backend {
 	char address[46];
 	unsigned short port;
 	char process[16];
+	struct endpoint *endpoint; /* NULL: the address is none */
 };
 
 struct service {

@@ -1,8 +1,11 @@
 /*
- * The worker: one event loop (epoll, edge-triggered), connections, idle
- * backend connections, and what they share. Memory of a connection: its struct,
- * two buffers of IO_SIZE while data flows (a head may grow one to
- * HTTP1_HEAD_MAX), and OpenSSL's, which are released while it is idle.
+ * The worker: one event loop (epoll, edge-triggered). A connection (struct
+ * conn) carries bytes of one client; a request is a struct stream, whatever
+ * the client speaks: HTTP/1 has one at a time, HTTP/2 many. A stream knows its
+ * service and backend, owns what is under way in each direction, and talks to
+ * its client through a table of functions (struct down). Memory: a connection
+ * its struct, and buffers of IO_SIZE while data flows; a stream two more of
+ * those; OpenSSL's are released while it is idle.
  */
 #ifndef ROUTER_H
 #define ROUTER_H
@@ -16,7 +19,8 @@
 
 #define IO_SIZE 16384
 #define CONNS_MAX 8192 /* fewer where the limit of open files is low */
-#define IDLE_MAX 64 /* idle backend connections kept, in all */
+#define IDLE_MAX 64 /* idle connections kept to a backend */
+#define IDLE_SECONDS 50
 #define HEAD_SECONDS 60 /* for a request's head, and between requests */
 #define CONNECT_SECONDS 10 /* to a backend */
 #define BODY_SECONDS 60 /* without a byte in either direction */
@@ -42,53 +46,89 @@ struct listener {
 	int seen;
 };
 
+struct stream;
+
+/* Where a backend listens. Tables of routes come and go; this stays as long as anything refers to it. */
+struct endpoint {
+	struct endpoint *next;
+	struct sockaddr_in address;
+	unsigned refs;
+	struct upstream *idle;
+	unsigned idles;
+};
+
 /* A connection to a backend: epoll learns of it once, however many requests it carries. */
 struct upstream {
 	struct source src;
 	struct upstream *next; /* of the idle ones */
-	struct conn *conn; /* NULL: idle */
-	char address[46];
-	unsigned short port;
+	struct stream *stream; /* NULL: idle */
+	struct endpoint *endpoint;
 	double since;
+	/* what epoll said and no EAGAIN took back */
+	int in, out, hup;
 };
 
-enum phase { HANDSHAKE, HEAD, CONNECT, EXCHANGE, TUNNEL, FLUSH, LINGER, DEAD };
+enum phase { HANDSHAKE, HEAD, BUSY, FLUSH, LINGER, DEAD };
 
 struct conn {
 	struct source client;
-	struct upstream *up; /* NULL: none */
-	struct conn *next, **prev;
+	struct conn *next, **prev, *later; /* later: of those that run again in this turn or the next */
 	struct router *r;
 	enum how how;
 	enum phase phase;
 	SSL *ssl;
 	char peer[INET_ADDRSTRLEN], local_port[8]; /* as text: every request names them */
 	int https_port; /* where a redirect leads */
+	double deadline;
+	int c_in, c_out, c_hup, eof, close, waits_for_cert, again;
+	struct cx_buf in, out;
+	size_t sent; /* of out */
+	struct stream *s; /* HTTP/1: the request under way, or NULL */
+};
+
+enum step { CONNECT, EXCHANGE, DONE };
+
+/* What a client's protocol does for a stream. Functions that return int: true when progress was made. */
+struct down {
+	int (*pull)(struct stream *s); /* moves the request's body into to_backend */
+	void (*head)(struct stream *s, const struct http1 *h); /* the head of an answer, interim or final */
+	int (*push)(struct stream *s); /* moves the answer's body on, from response_data() */
+	void (*finish)(struct stream *s); /* the whole answer was taken */
+	void (*abort)(struct stream *s); /* it cannot be completed: the client must not take it for whole */
+	int (*left)(struct stream *s); /* nobody waits for the answer any more */
+};
+
+struct stream {
+	struct conn *c;
+	struct router *r;
+	const struct down *down;
+	struct stream *next;
+	enum step step;
 	double deadline, began;
-	/* what epoll said and no EAGAIN took back */
-	int c_in, c_out, b_in, b_out, c_hup, b_hup;
-	struct cx_buf in, to_client, to_backend, back; /* from client; to each; from backend */
-	size_t out_at, back_at; /* sent of to_client, to_backend */
 	/* the request */
+	char method[16], path[256], host[256];
+	int minor, is_head, html, upgrade, tunnel;
 	struct service *service;
 	struct backend *target;
-	struct cx_buf head; /* as sent to the backend, kept until the response begins, for another try */
 	size_t tries;
-	int reused, head_request, client_close, upgrade, has_body, body_seen, continued;
-	long long req_left; /* Content-Length still to come; -1 chunked */
-	int req_done;
+	struct upstream *up; /* NULL: none */
+	int reused; /* up had carried another request before */
+	struct cx_buf to_backend; /* the head stays until a body follows or the answer begins, for another try */
+	size_t sent; /* of to_backend */
+	int has_body, body_seen, req_done;
+	long long req_left; /* Content-Length still to come; -1 chunked, or a tunnel */
 	struct http1_chunk req_chunk, res_chunk;
-	/* the response */
-	int responded, res_done, res_chunked, until_close, out_chunked, back_close, status, minor;
+	/* the answer */
+	struct cx_buf back; /* from the backend, in its framing */
+	int responded, res_done, res_chunked, until_close, out_chunked, back_close, back_eof, status;
 	long long res_left;
 	unsigned long long bytes;
-	char method[16], path[256], host[256];
-	int client_eof, backend_eof;
-	int waits_for_cert, html;
 };
 
 struct log;
 struct certs;
+
+#define POOL_MAX 256
 
 struct router {
 	int epoll;
@@ -96,12 +136,13 @@ struct router {
 	struct table *table;
 	struct source routes, mint, parent;
 	struct listener *listeners;
-	struct conn *conns, *grave;
+	struct conn *conns, *grave, *later;
+	struct stream *spare, *ended; /* for the next requests; until the end of the turn */
+	char *pool[POOL_MAX]; /* buffers for the next to need one */
+	size_t pooled;
 	void **garbage; /* freed at the end of the turn: an event of it may still point there */
 	size_t garbage_n, garbage_cap;
 	size_t n, max;
-	struct upstream *idle;
-	size_t idles;
 	SSL_CTX *ctx;
 	struct certs *certs;
 	struct log *log;
@@ -117,29 +158,71 @@ void worker_watch(struct router *r, struct source *s, uint32_t events);
 void worker_add_listener(struct router *r, int fd, enum how how, enum group group, const struct tcp_route *tcp);
 double worker_clock(void);
 void worker_free_later(struct router *r, void *p);
+/* A buffer of IO_SIZE or more; and back, when nothing is in it. */
+void pool_take(struct router *r, struct cx_buf *b);
+void pool_give(struct router *r, struct cx_buf *b);
 
-/* conn.c */
+/* conn.c: bytes of a client */
 void conn_accept(struct router *r, struct listener *l, int fd, const struct sockaddr_in *peer);
 void conn_run(struct conn *c);
+/* Runs it once more, soon. */
+void conn_again(struct conn *c);
 /* Ends it; its memory goes at the end of the turn. */
 void conn_end(struct conn *c);
 void conn_timeout(struct conn *c);
 void conn_free(struct conn *c);
+/* Reads up to `max` bytes in c->in; writes c->out. True when something came, went, or ended. */
+int conn_read(struct conn *c, size_t max);
+int conn_write(struct conn *c);
 
-/* request.c: from a head to a backend, and its answer */
-/* True when progress was made. */
-int request_begin(struct conn *c);
-int request_body(struct conn *c);
-int response_begin(struct conn *c);
-int response_body(struct conn *c);
-void request_end(struct conn *c);
+/* h1.c: HTTP/1 to clients */
+extern const struct down h1_down;
+int h1_head(struct conn *c);
+void h1_head_late(struct conn *c);
+
+/* tcp.c: the listener of a resource */
+void tcp_begin(struct conn *c, struct service *service);
+
+/* stream.c: a request on its way */
+struct stream *stream_new(struct conn *c, const struct down *down);
+/* Moves what can be moved, once. */
+int stream_step(struct stream *s);
+/* The answer's head as it goes to the client: framing is chosen, the body follows through response_data(). */
+void stream_respond(struct stream *s, const struct http1 *h);
+/* All of the answer was passed on, or nothing more can be: logs, gives the backend back. */
+void stream_done(struct stream *s);
+/* Its memory goes at the end of the turn. */
+void stream_free(struct stream *s);
+void stream_timeout(struct stream *s);
+void stream_bury(struct router *r);
+
+/*
+ * The next run of the answer's body, at most max bytes: *p and *n (n 0: none yet; s->res_done: that was all), valid
+ * until response_eat(s, used). 0, or -1: broken off.
+ */
+int response_data(struct stream *s, size_t max, const char **p, size_t *n, size_t *used);
+void response_eat(struct stream *s, size_t used);
+
+/* request.c: heads, and which service */
+/* Takes the head, finds its service and begins to connect; an answer of our own instead where that is the end of it. */
+void request_begin(struct stream *s, const struct http1 *h);
+/* A part of the body for to_backend in the framing of its head, and the end of it. */
+size_t request_room(struct stream *s);
+void request_put(struct stream *s, const char *p, size_t n);
+void request_ends(struct stream *s);
+/* Whether field i of an answer is passed on. */
+int response_passes(const struct http1 *h, size_t i);
+void put_span(struct cx_buf *b, struct span s);
+void put_chunk(struct cx_buf *b, const char *p, size_t n);
 
 /* backend.c */
-/* Picks a backend and begins to connect, or takes an idle connection. 0, or -1 when none takes it (a page was made). */
-int backend_connect(struct conn *c);
+struct endpoint *endpoint_get(const char *address, unsigned short port);
+void endpoint_unref(struct endpoint *e);
+/* Picks a backend and begins to connect, or takes an idle connection. 0, or -1 when none takes it. */
+int backend_connect(struct stream *s);
 /* A connection that could not be made, or a kept one that turned out closed: the next one, where that is safe. */
-void backend_failed(struct conn *c, const char *what);
-void backend_release(struct conn *c, int reusable);
+void backend_failed(struct stream *s, const char *what);
+void backend_release(struct stream *s, int reusable);
 void idle_close(struct router *r, struct upstream *u);
 void idle_sweep(struct router *r);
 /* Closes kept connections to backends that no route names any more, so that a draining process sees them end. */
@@ -152,14 +235,14 @@ SSL *tls_accept(struct router *r, struct conn *c, int fd);
 void tls_mint_ready(struct router *r);
 
 /* page.c: an answer of our own. */
-void page_refuse(struct conn *c, int status, const char *why);
-void page_redirect(struct conn *c);
+void page_refuse(struct stream *s, int status, const char *why);
+void page_redirect(struct stream *s, const char *target);
 
 /* log.c */
 /* A number in decimal, or hexadecimal; printf(3) costs as much as the rest of a request's head. */
 void put_number(struct cx_buf *b, unsigned long long n, unsigned base);
 struct log *log_open(int fd);
-void log_request(struct conn *c);
+void log_request(struct stream *s);
 void log_flush(struct router *r);
 void log_replace(struct router *r, int fd);
 

@@ -56,6 +56,28 @@ worker_free_later(struct router *r, void *p)
 	r->garbage[r->garbage_n++] = p;
 }
 
+#define POOL_CAP (IO_SIZE + 1024)
+
+void
+pool_take(struct router *r, struct cx_buf *b)
+{
+	if (b->p)
+		return;
+	b->p = r->pooled ? r->pool[--r->pooled] : cx_alloc(POOL_CAP);
+	b->cap = POOL_CAP;
+	b->n = 0;
+}
+
+void
+pool_give(struct router *r, struct cx_buf *b)
+{
+	if (b->cap == POOL_CAP && r->pooled < POOL_MAX) {
+		r->pool[r->pooled++] = b->p;
+		b->p = NULL;
+	}
+	cx_buf_free(b);
+}
+
 void
 worker_add_listener(struct router *r, int fd, enum how how, enum group group, const struct tcp_route *tcp)
 {
@@ -213,6 +235,7 @@ accept_some(struct router *r, struct listener *l)
 static void
 handle(struct router *r, struct source *s, uint32_t ev)
 {
+	struct upstream *u;
 	struct conn *c;
 
 	switch (s->kind) {
@@ -239,19 +262,20 @@ handle(struct router *r, struct source *s, uint32_t ev)
 			c->c_hup = 1;
 		break;
 	default:
-		c = ((struct upstream *)(void *)s)->conn;
-		if (!c) {
+		u = (struct upstream *)(void *)s;
+		if (!u->stream) {
 			/* An idle one has nothing to say but its end. */
 			if (ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-				idle_close(r, (struct upstream *)(void *)s);
+				idle_close(r, u);
 			return;
 		}
 		if (ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-			c->b_in = 1;
+			u->in = 1;
 		if (ev & (EPOLLOUT | EPOLLERR | EPOLLHUP))
-			c->b_out = 1;
+			u->out = 1;
 		if (ev & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-			c->b_hup = 1;
+			u->hup = 1;
+		c = u->stream->c;
 	}
 	if (c->phase != DEAD)
 		conn_run(c);
@@ -263,7 +287,8 @@ every_second(struct router *r)
 {
 	for (struct conn *c = r->conns, *next; c; c = next) {
 		next = c->next;
-		if (r->now > c->deadline || (r->stopping && c->phase == HEAD && c->in.n == 0))
+		if (r->now > (c->phase == BUSY ? c->s->deadline : c->deadline) ||
+			(r->stopping && c->phase == HEAD && c->in.n == 0))
 			conn_timeout(c);
 	}
 	if (r->unbound && !r->stopping) /* the port may be free by now */
@@ -272,15 +297,33 @@ every_second(struct router *r)
 	log_flush(r);
 }
 
+/* Those that had not done all that they could, or whose streams have something to say. */
+static void
+run_later(struct router *r)
+{
+	struct conn *c = r->later, *next;
+
+	r->later = NULL;
+	for (; c; c = next) {
+		next = c->later;
+		c->again = 0;
+		if (c->phase != DEAD)
+			conn_run(c);
+	}
+}
+
 static void
 bury(struct router *r)
 {
-	while (r->grave) {
-		struct conn *c = r->grave;
-
-		r->grave = c->next;
+	for (struct conn **p = &r->grave, *c; (c = *p);) {
+		if (c->again) { /* still in that list */
+			p = &c->next;
+			continue;
+		}
+		*p = c->next;
 		conn_free(c);
 	}
+	stream_bury(r);
 	while (r->garbage_n)
 		free(r->garbage[--r->garbage_n]);
 }
@@ -298,11 +341,12 @@ worker_run(struct router *r)
 	reload(r);
 	cx_ready();
 	for (;;) {
-		int n = epoll_wait(r->epoll, ev, EVENTS, r->n || r->stopping ? 250 : 1000);
+		int n = epoll_wait(r->epoll, ev, EVENTS, r->later ? 0 : r->n || r->stopping ? 250 : 1000);
 
 		r->now = worker_clock();
 		for (int i = 0; i < n; i++)
 			handle(r, ev[i].data.ptr, ev[i].events);
+		run_later(r);
 		if (ended && !r->stopping) {
 			r->stopping = 1;
 			stop_at = r->now + STOP_SECONDS;
