@@ -85,7 +85,7 @@ inside() {
 		listing > "$BATS_TEST_TMPDIR/before"
 		cx-local-hook boot
 		grep -q "CX_SPOOL=$CX_SPOOL" /etc/systemd/system/cx-rack-t.service
-		! grep -q '@' /etc/systemd/system/cx-rack-t.service
+		if grep '@' /etc/systemd/system/cx-rack-t.service; then exit 1; fi
 		cx-local-hook undo boot
 		listing > "$BATS_TEST_TMPDIR/after"
 		diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
@@ -103,8 +103,8 @@ inside() {
 		openssl verify -CAfile /etc/ssl/certs/ca-certificates.crt "$CX_SPOOL/ca/ca.crt"
 		certutil -L -d sql:/root/.pki/nssdb -n 'cx rack t' > /dev/null
 		cx-local-hook undo trust > "$BATS_TEST_TMPDIR/undo"
-		! grep '"warn"' "$BATS_TEST_TMPDIR/undo"
-		! certutil -L -d sql:/root/.pki/nssdb -n 'cx rack t'
+		if grep '"warn"' "$BATS_TEST_TMPDIR/undo"; then exit 1; fi
+		if certutil -L -d sql:/root/.pki/nssdb -n 'cx rack t'; then exit 1; fi
 		# The database's own pages differ after a deletion.
 		listing | grep -v nssdb > "$BATS_TEST_TMPDIR/after"
 		grep -v nssdb "$BATS_TEST_TMPDIR/before" | diff - "$BATS_TEST_TMPDIR/after"
@@ -151,7 +151,7 @@ inside() {
 	jq '.ports.dns = 5353' "$CX_SPOOL/rack.json" > "$CX_SPOOL/r" && mv "$CX_SPOOL/r" "$CX_SPOOL/rack.json"
 	inside <<-'END'
 		cp /etc/resolv.conf "$BATS_TEST_TMPDIR/rc"
-		! cx-local-hook resolver
+		if cx-local-hook resolver; then exit 1; fi
 		cmp "$BATS_TEST_TMPDIR/rc" /etc/resolv.conf
 	END
 }

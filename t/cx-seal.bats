@@ -30,7 +30,7 @@ setup() {
 		head -c $n /dev/urandom > plain
 		cx-seal seal docs/R1 < plain > one
 		cx-seal seal docs/R1 < plain > two
-		! cmp -s one two
+		run ! cmp -s one two
 		[ "$(stat -c %s one)" -eq $((n + 36)) ]
 		cx-seal open docs/R1 < one > again
 		cmp plain again

@@ -157,7 +157,7 @@ gone() {
 	kill -0 "$one"
 	up
 	gone "$one" && gone "$two"
-	! is cx-one pid "$one"
+	run ! is cx-one pid "$one"
 	is cx-one state up
 }
 

@@ -264,6 +264,6 @@ count_is() {
 	wait_until 20 gone "$CX_APP"
 	[ -z "$(boxes "app=$CX_APP")" ]
 	[ -z "$(docker -H "$CX_ENGINE" images -q "cvt33/$CX_APP/*")" ]
-	! docker -H "$CX_ENGINE" volume ls -q | grep "^cvt33.$CX_APP"
+	[ -z "$(docker -H "$CX_ENGINE" volume ls -q | grep "^cvt33.$CX_APP")" ]
 	[ ! -e "$CX_SPOOL/routes/$CX_APP.json" ]
 }

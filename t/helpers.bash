@@ -51,15 +51,21 @@ dump() {
 
 # --- tests against a real engine (CX_ENGINE is set by t/suite) ---
 
+gone_pid() {
+	[ ! -e "/proc/$1" ]
+}
+
 # rack_up N: installs a Local Rack of its own: name tN, domain tN.test, 127.84.N.1, high ports. Exports CX_SPOOL.
 rack_up() {
 	N=$1
 	export N CX_SPOOL=$BATS_FILE_TMPDIR/rack CX_TEST_RACK=$BATS_FILE_TMPDIR
-	# What a killed run of this file left.
-	cx-local-sweep remove "t$N" >&2 || true
+	# What a killed run of this file left: its daemons first, or they make again what is swept.
 	for p in $(pgrep -x cx-supervise); do
-		! tr '\0' '\n' < "/proc/$p/environ" 2>/dev/null | grep -q "^CX_TEST_RACK_NAME=t$N$" || kill "$p"
+		tr '\0' '\n' < "/proc/$p/environ" 2>/dev/null | grep -q "^CX_TEST_RACK_NAME=t$N$" || continue
+		kill "$p"
+		wait_until 15 gone_pid "$p"
 	done
+	cx-local-sweep remove "t$N" >&2 || true
 	export CX_TEST_RACK_NAME=t$N
 	cx install local --name "t$N" --domain "t$N.test" --address "127.84.$N.1" --subnet "10.184.$N.0/24" \
 		--https-port 8443 --http-port 8080 --dns-port 5353 --no-trust --no-resolver --no-boot >&2
