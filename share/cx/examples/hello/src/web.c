@@ -1,4 +1,4 @@
-/* Answers a greeting, and what the api says when asked at API_URL. */
+/* Answers a greeting (GREETING, or else the image's file), and what the api says when asked at API_URL. */
 #include "fetch.h"
 #include "serve.h"
 #include <stdio.h>
@@ -30,13 +30,16 @@ int
 main(void)
 {
 	FILE *f = fopen("/greeting", "re");
+	const char *said = getenv("GREETING");
 
 	if (!f || !fgets(greeting, sizeof(greeting), f)) {
 		(void)fprintf(stderr, "/greeting cannot be read\n");
 		return 1;
 	}
-	greeting[strcspn(greeting, "\n")] = 0;
 	(void)fclose(f);
+	if (said && *said)
+		(void)snprintf(greeting, sizeof(greeting), "%s", said);
+	greeting[strcspn(greeting, "\n")] = 0;
 	if (fetch_init() < 0) {
 		(void)fprintf(stderr, "no certificate authorities: is SSL_CERT_FILE right?\n");
 		return 1;
