@@ -34,7 +34,7 @@ LDFLAGS = $(LDFLAGS_$(MODE))
 OBJ = build/$(MODE)
 BIN = $(if $(filter release,$(MODE)),bin,build/$(MODE)/bin)
 
-CORE = err buf json name near path docker spool proc net event table display
+CORE = err buf json name near path docker spool proc net event table display pipeline
 ENGINE = http engine
 STORE = store history spec follow provider verb
 YAML = yaml diag

@@ -96,6 +96,13 @@ reply() {
 	done
 }
 
+@test "cx-build: an empty pipe means that the stage before failed, and nothing is built (100)" {
+	run --separate-stderr bash -c ': | cx-build'
+	[ "$status" -eq 100 ]
+	[[ $stderr == *"the stage before failed"* ]]
+	[ ! -e "$BATS_TEST_TMPDIR/e/requests" ] || [ "$(builds)" -eq 0 ]
+}
+
 @test "cx-build: .dockerignore decides what is sent, the Dockerfile and it always go along" {
 	n=0
 	while IFS= read -r want; do

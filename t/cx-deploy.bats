@@ -85,8 +85,28 @@ teardown() {
 
 @test "cx-deploy: an empty standard input means that it runs the stages itself" {
 	cx apps create docs
-	: | cx-deploy > out.json
+	cx-deploy < /dev/null > out.json
 	jq -e .build.id out.json
+	: > empty
+	cx-deploy < empty | jq -e .build.id
+	# CI systems give every command an empty pipe.
+	: | cx deploy | jq -e .build.id
+}
+
+@test "cx-deploy: an empty pipe means that the stage before failed: nothing here is built instead (100)" {
+	cx apps create docs
+	run --separate-stderr bash -c 'false | cx-deploy'
+	[ "$status" -eq 100 ]
+	[[ $stderr == *"the stage before failed"*"hint: "*"name the folder: ."* ]]
+	[ "$(cx builds --json | jq '.builds | length')" -eq 0 ]
+	: | cx-deploy . | jq -e .build.id
+}
+
+@test "cx-deploy: a pipe that stays open with nothing in it is said on stderr" {
+	cx apps create docs
+	run --separate-stderr bash -c 'sleep 2.3 | cx deploy'
+	[ "$status" -eq 0 ]
+	[[ $stderr == "waiting for a pipeline document on standard input; "* ]]
 }
 
 @test "cx-deploy: a stage's failure is the status, said once, and nothing is released" {

@@ -2,10 +2,10 @@
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/own.h>
+#include <cx/pipeline.h>
 #include <cx/proc.h>
 #include <cx/spool.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define TEXT_MAX ((size_t)1 << 20)
 #define SERVICES_MAX 200
@@ -93,16 +93,12 @@ json_t *
 document_get(int use_stdin, int *status, struct cx_err *e)
 {
 	static const char *const argv[] = {"cx-manifest", NULL};
-	CX_BUF struct cx_buf in = {0};
 	CX_JSON json_t *doc = NULL;
-	struct stat st;
+	int given = use_stdin ? cx_pipeline_read(&doc, e) : 0;
 
-	if (use_stdin && fstat(0, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode)) &&
-		cx_buf_read(&in, 0, CX_JSON_MAX, "stdin", e) < 0)
-		return NULL;
-	doc = in.n && strspn(in.p, " \t\r\n") < in.n ? cx_json_parse(in.p, in.n, "stdin", e)
-						     : run_manifest(argv, NULL, status, e);
-	if (!doc || check(doc, e) < 0)
+	if (given == 0)
+		doc = run_manifest(argv, NULL, status, e);
+	if (given < 0 || !doc || check(doc, e) < 0)
 		return NULL;
 	return cx_steal(&doc);
 }

@@ -66,6 +66,8 @@ run(int argc, char **argv, struct cx_err *e)
 	if (cx_find(prog, path, sizeof(path), &ignore) < 0)
 		return no_such(sub, e);
 	argv[1] = prog;
+	/* Tells a stage that it was not called as one of a pipeline (cx/pipeline.h). */
+	(void)setenv("CX_FRONT", prog, 1);
 	(void)cx_exec((const char *const *)argv + 1, e);
 	return -1;
 }
