@@ -183,6 +183,25 @@ count_is() {
 	[ "$(backends)" = "${id:0:12}" ]
 }
 
+@test "cx-converge: a container that must start again, and was made by another spec, is made anew" {
+	app
+	cx-promote "$(release "$(web)")"
+	id=$(boxes "app=$CX_APP")
+	# What stands for an upgrade of cx: the rack's URL is part of every container's environment.
+	converge_end
+	jq '.domain = "cvu.test"' "$CX_SPOOL/rack.json" > "$CX_SPOOL/r" && mv "$CX_SPOOL/r" "$CX_SPOOL/rack.json"
+	converge_start
+	wait_until 10 is '.services[0].healthy == 1'
+	[ "$(boxes "app=$CX_APP")" = "$id" ]
+	api POST "/containers/$id/kill"
+	anew() { new=$(boxes "app=$CX_APP"); [ -n "$new" ] && [ "$new" != "$id" ] && is '.services[0].healthy == 1'; }
+	wait_until 15 anew
+	api GET "/containers/$(boxes "app=$CX_APP")/json" | jq -e '.Config.Env | any(. == "RACK_URL=https://rack.cvu.test")'
+	converge_end
+	jq '.domain = "cvt.test"' "$CX_SPOOL/rack.json" > "$CX_SPOOL/r" && mv "$CX_SPOOL/r" "$CX_SPOOL/rack.json"
+	converge_start
+}
+
 @test "cx-converge: scale starts and stops containers of the active release" {
 	app
 	cx-promote "$(release "$(web)")"
@@ -254,6 +273,25 @@ count_is() {
 	run --separate-stderr cx-converge --once
 	[ "$status" -eq 111 ]
 	[[ "$stderr" == *"cx-converge"* ]]
+}
+
+@test "cx-converge: images and sources of builds that nothing needs go, and going back to one says so (1)" {
+	app
+	releases=()
+	for _ in 1 2 3 4; do
+		r=$(release "$(web)")
+		echo source > "$CX_SPOOL/apps/$CX_APP/builds/$(cx-provider-local release get "$r" | jq -r .release.build)/source.tar.gz"
+		cx-promote "$r"
+		releases+=("$r")
+	done
+	only_two() { [ "$(docker -H "$CX_ENGINE" images --format '{{.Tag}}' "cvt33/$CX_APP/web" | wc -l)" -eq 2 ]; }
+	wait_until 10 only_two
+	[ "$(find "$CX_SPOOL/apps/$CX_APP/builds" -name source.tar.gz | wc -l)" -eq 2 ]
+	[ "$(find "$CX_SPOOL/apps/$CX_APP/builds" -name build.json | wc -l)" -eq 4 ]
+	run --separate-stderr cx-promote "${releases[0]}"
+	[ "$status" -eq 1 ]
+	events "${releases[0]}" | tail -n 1 | jq -e '.state == "fail" and (.hint | contains("cx deploy"))'
+	is '.active == "'"${releases[3]}"'"'
 }
 
 @test "cx-converge: deleting an app removes containers, images, volumes, routes and folder" {

@@ -86,3 +86,28 @@ changed() {
 	run --separate-stderr cx rack status
 	[ "$status" -eq 0 ]
 }
+
+# engine_again SIGNAL: ends the tests' engine and starts it as it was.
+engine_again() {
+	local dir pid args
+	dir=$(dirname "${CX_ENGINE#unix://}")
+	pid=$(cat "$dir/pid")
+	mapfile -d '' -t args < "/proc/$pid/cmdline"
+	kill "-$1" "$pid"
+	wait_until 30 gone_pid "$pid"
+	setsid "${args[@]}" >> "$dir/log" 2>&1 < /dev/null 3>&- &
+	wait_until 60 curl -sf --unix-socket "${CX_ENGINE#unix://}" http://engine/_ping
+}
+
+@test "the engine stopped or killed, and started again: every container, network and route comes back by itself" {
+	for signal in TERM KILL; do
+		engine_again $signal
+		wait_until 40 get "$HOST" --fail -o /dev/null
+		run --separate-stderr cx rack status
+		[ "$status" -eq 0 ]
+		wait_until 20 sh -c '[ "$(cx ps --json | jq "[.processes[] | select(.status == \"running\")] | length")" = 1 ]'
+	done
+	echo after > www/index.html
+	cx deploy > /dev/null
+	[ "$(get "$HOST")" = after ]
+}

@@ -120,6 +120,9 @@ listening_hint(struct conv *c, const struct box *b, long port)
 char *
 diagnose_hint(const char *reason, const json_t *entry)
 {
+	if (strstr(reason, "No such image"))
+		return cx_strdup("images of old builds are removed (keep in rack.json says how many stay): build its "
+				 "source again with cx deploy");
 	if (strstr(reason, "memory"))
 		return cx_fmt("give it more: scale: {memory: MB} (now %lld)",
 			cx_json_int(json_object_get(entry, "scale"), "memory", 0));

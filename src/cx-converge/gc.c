@@ -1,5 +1,5 @@
-/* What nobody needs any more: images of old builds, leftovers of killed clients, deleted apps. Only what bears our
- * marks. */
+/* What nobody needs any more: images and sources of old builds, leftovers of killed clients, deleted apps. Only what
+ * bears our marks. */
 #include "converge.h"
 #include <cx/buf.h>
 #include <cx/own.h>
@@ -79,14 +79,34 @@ sweep_images(struct conv *c, const char *app, const json_t *keep)
 		}
 }
 
+/* Of a build that has no images any more the record and the log stay, the archive of its source goes. */
+static void
+sweep_sources(struct conv *c, const char *app, const json_t *keep)
+{
+	CX_FREE char *dir = cx_fmt("apps/%s/builds", app);
+	struct cx_err e;
+	CX_JSON json_t *ids = cx_spool_list(c->spool.dir, dir, &e);
+	size_t i;
+	json_t *id;
+
+	json_array_foreach (ids, i, id) {
+		CX_FREE char *file = cx_fmt("%s/%s/source.tar.gz", dir, json_string_value(id));
+
+		if (!json_object_get(keep, json_string_value(id)))
+			(void)unlinkat(c->spool.dir, file, 0);
+	}
+}
+
 void
 gc_images(struct conv *c, struct app *a)
 {
 	struct cx_err e;
 	CX_JSON json_t *keep = kept_builds(c, a, &e);
 
-	if (keep)
-		sweep_images(c, a->name, keep);
+	if (!keep)
+		return;
+	sweep_images(c, a->name, keep);
+	sweep_sources(c, a->name, keep);
 }
 
 /* The owner label is PID:STARTTIME (field 22 of /proc/PID/stat): gone, or another process by now. */

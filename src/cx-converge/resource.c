@@ -153,6 +153,8 @@ visit(const struct step *s, const json_t *r, struct cx_err *e)
 		tell(s, "done", NULL);
 	}
 	s->c->busy |= !b->memo->healthy;
+	if (b->memo->healthy && now_s() - b->memo->running_since > 60)
+		b->memo->restarts = 0;
 	if (b->memo->healthy || now_s() - b->memo->running_since < READY_SECONDS || !s->release)
 		return b->memo->healthy;
 	return cx_err_set(e, CX_NO, "it takes no connection on port %lld after %d seconds",
@@ -268,7 +270,10 @@ resource_routes(struct conv *c, struct app *a, const json_t *manifest)
 			continue;
 		one = json_pack("{s:s,s:s,s:s,s:I,s:s?,s:s,s:[]}", "name", name, "type", cx_json_strd(r, "type", ""),
 			"host", host, "port", (json_int_t)port, "address", address, "status",
-			up ? "running" : "starting", "backends");
+			up                       ? "running"
+			: b && b->memo->restarts ? "crashed"
+						 : "starting",
+			"backends");
 		if (up)
 			(void)json_array_append_new(json_object_get(one, "backends"),
 				json_pack("{s:s,s:I}", "address", b->ip, "port", (json_int_t)port));

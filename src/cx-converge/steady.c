@@ -16,9 +16,22 @@ wanted(const struct app *a, const struct box *b)
 	       b->index <= want_count(a, b->service, entry);
 }
 
-/* A crash restarts the same container, later each time; one that stayed up for a minute begins anew. */
+/* Whether it was made by another spec than the one of now: after an upgrade of cx, or a resource's new URL. */
+static int
+outdated(struct conv *c, struct app *a, const struct box *b, const json_t *entry)
+{
+	CX_FREE char *name = NULL;
+	struct cx_err e;
+	CX_JSON json_t *body =
+		want_service(c, a, b->release, b->service, entry, a->urls, a->build, b->index, &name, &e);
+
+	return body && strcmp(b->hash, cx_json_strd(json_object_get(body, "Labels"), "convox.hash", "")) != 0;
+}
+
+/* A crash restarts the same container, later each time; one that stayed up for a minute begins anew. What has to be
+ * started again anyway, and was made by another spec, is made anew. */
 static void
-restart(struct conv *c, struct box *b)
+restart(struct conv *c, struct app *a, struct box *b, const json_t *entry)
 {
 	struct memo *m = b->memo;
 	double now = now_s();
@@ -40,6 +53,10 @@ restart(struct conv *c, struct box *b)
 	m->restarts++;
 	m->next_check = 0;
 	m->attempts = 0;
+	if (outdated(c, a, b, entry)) {
+		box_remove(c, b->id);
+		return;
+	}
 	if (box_start(c, b, &e) < 0) {
 		(void)snprintf(m->said, sizeof(m->said), "%.200s", e.text);
 		complain("start a container", &e);
@@ -62,7 +79,7 @@ keep(struct conv *c, struct app *a, struct box *b)
 	}
 	if (b->state != RUNNING) {
 		b->memo->healthy = 0;
-		restart(c, b);
+		restart(c, a, b, entry);
 		return;
 	}
 	if (now_s() - b->memo->running_since > 60)
