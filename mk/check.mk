@@ -15,12 +15,13 @@ check-engine: all examples ## the tests that need one
 
 .PHONY: all check check-fast check-engine lint sanitize fuzz bench deps deps-test install clean help examples
 
-# --- unit tests in C: t/unit/NAME.c prints TAP; links all of libcx
+# --- unit tests in C: t/unit/NAME.c prints TAP; links all of libcx, and what its first line names: /* LINK: src/a/b.c ... */
 UNITS := $(notdir $(basename $(wildcard t/unit/*.c)))
 units: $(UNITS:%=$(BIN)/unit/%)
-$(BIN)/unit/%: t/unit/%.c $(OBJ)/lib/libcx-store.a $(OBJ)/lib/libcx-engine.a $(OBJ)/lib/libcx-core.a
+unit_link = $(shell sed -n '1s,^/\* LINK: \(.*\) \*/,\1,p' t/unit/$(1).c)
+$(BIN)/unit/%: t/unit/%.c $(OBJ)/lib/libcx-store.a $(OBJ)/lib/libcx-engine.a $(OBJ)/lib/libcx-core.a $(wildcard src/cx-router/*.[ch])
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(OBJ)/lib/libcx-store.a $(OBJ)/lib/libcx-engine.a $(OBJ)/lib/libcx-core.a $(LDFLAGS) -ljansson -lcurl
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(addprefix -I,$(sort $(dir $(call unit_link,$*)))) $(CFLAGS) -o $@ $< $(call unit_link,$*) $(OBJ)/lib/libcx-store.a $(OBJ)/lib/libcx-engine.a $(OBJ)/lib/libcx-core.a $(LDFLAGS) -ljansson -lcurl
 
 # --- the same fast tests, against programs built with ASan and UBSan
 sanitize: ## run what needs no engine under AddressSanitizer and UBSan

@@ -1,5 +1,8 @@
 #include "route.h"
-#include "router.h"
+#include "balance.h"
+#include "hosts.h"
+#include "metrics.h"
+#include "service.h"
 #include <cx/buf.h>
 #include <cx/err.h>
 #include <cx/json.h>
@@ -10,162 +13,266 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct host {
-	struct host *next;
-	char *name; /* lower case */
-	struct service *service;
-};
+#define FILE_MAX ((size_t)8 << 20)
+#define FILE_SERVICES 1000
 
-/* The routes of one file, kept when a later version of it is broken. */
 struct file {
 	char *name;
-	json_t *json;
 	struct stat st; /* of what was read: an unchanged file is not read again */
+	struct service **services;
+	struct entry **entries;
+	struct tcp_route *tcp;
+	size_t n, entry_n, tcp_n;
+	int seen;
 };
 
 struct table {
-	struct host **buckets;
-	size_t mask, hosts;
-	struct tcp_route *tcp;
-	size_t tcps;
-	struct file *files;
+	const char *dir;
+	struct metrics *m;
+	struct hosts hosts;
+	struct file **files; /* sorted by name */
 	size_t n;
+	struct tcp_route *tcp; /* of all files; services borrowed from them */
+	size_t tcps;
+	int tcp_stale;
+	int loaded;
 };
 
-static size_t
-hash(const char *p, size_t n)
+struct table *
+table_open(const char *dir, struct metrics *m)
 {
-	size_t h = 5381;
+	struct table *t = cx_alloc(sizeof(*t));
 
-	for (size_t i = 0; i < n; i++)
-		h = h * 33 + (unsigned char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] | 32 : p[i]);
-	return h;
+	t->dir = dir;
+	t->m = m;
+	hosts_init(&t->hosts);
+	return t;
 }
 
-void
-service_unref(struct service *s)
+static void
+free_file(struct file *f)
 {
-	if (!s || --s->refs)
+	if (!f)
 		return;
-	for (size_t i = 0; i < s->n; i++)
-		endpoint_unref(s->backends[i].endpoint);
-	free(s->app);
-	free(s->name);
-	free(s->state);
-	free(s->reason);
-	free(s->hint);
-	free(s->backends);
-	free(s);
-}
-
-static char *
-copy(const json_t *o, const char *key)
-{
-	const char *s = cx_json_str(o, key);
-
-	return s ? cx_strdup(s) : NULL;
-}
-
-static struct service *
-make_service(const char *app, const json_t *j)
-{
-	struct service *s = cx_alloc(sizeof(*s));
-	const json_t *list = json_object_get(j, "backends"), *b;
-	size_t i;
-
-	s->refs = 1;
-	s->app = cx_strdup(app);
-	s->name = cx_strdup(cx_json_strd(j, "name", "?"));
-	s->state = copy(j, "state");
-	s->reason = copy(j, "reason");
-	s->hint = copy(j, "hint");
-	s->https = strcmp(cx_json_strd(j, "scheme", "http"), "https") == 0;
-	s->timeout = (long)cx_json_int(j, "timeout", 60);
-	s->backends = cx_alloc((json_array_size(list) + 1) * sizeof(*s->backends));
-	json_array_foreach ((json_t *)list, i, b) {
-		long long port = cx_json_int(b, "port", 0);
-		struct backend *k = &s->backends[s->n];
-
-		if (port < 1 || port > 65535)
-			continue;
-		(void)snprintf(k->address, sizeof(k->address), "%s", cx_json_strd(b, "address", ""));
-		(void)snprintf(k->process, sizeof(k->process), "%s", cx_json_strd(b, "process", ""));
-		k->port = (unsigned short)port;
-		k->endpoint = endpoint_get(k->address, k->port);
-		s->n++;
-	}
-	return s;
-}
-
-static void
-add_host(struct table *t, const char *name, struct service *s)
-{
-	size_t i = hash(name, strlen(name)) & t->mask;
-	struct host *h = cx_alloc(sizeof(*h));
-
-	h->name = cx_strdup(name);
-	for (char *p = h->name; *p; p++)
-		*p = *p >= 'A' && *p <= 'Z' ? (char)(*p | 32) : *p;
-	h->service = s;
-	s->refs++;
-	h->next = t->buckets[i];
-	t->buckets[i] = h;
-	t->hosts++;
-}
-
-static void
-add_services(struct table *t, const char *app, const json_t *route)
-{
-	size_t i, k;
-	json_t *j, *host;
-
-	json_array_foreach (json_object_get(route, "services"), i, j) {
-		struct service *s = make_service(app, j);
-
-		json_array_foreach (json_object_get(j, "hosts"), k, host)
-			if (json_is_string(host))
-				add_host(t, json_string_value(host), s);
-		service_unref(s);
-	}
-}
-
-static void
-add_resources(struct table *t, const char *app, const json_t *route)
-{
-	const json_t *list = json_object_get(route, "resources");
-	size_t i;
-	json_t *j;
-
-	json_array_foreach ((json_t *)list, i, j) {
-		long long port = cx_json_int(j, "port", 0);
-		struct tcp_route *r;
-
-		if (!cx_json_str(j, "address") || port < 1 || port > 65535)
-			continue;
-		r = realloc(t->tcp, (t->tcps + 1) * sizeof(*r));
-		if (!r)
-			abort();
-		t->tcp = r;
-		r += t->tcps++;
-		(void)snprintf(r->address, sizeof(r->address), "%s", cx_json_str(j, "address"));
-		r->port = (unsigned short)port;
-		r->service = make_service(app, j);
-	}
+	for (size_t i = 0; i < f->n; i++)
+		service_unref(f->services[i]);
+	for (size_t i = 0; i < f->tcp_n; i++)
+		service_unref(f->tcp[i].service);
+	free(f->services);
+	free(f->entries);
+	free(f->tcp);
+	free(f->name);
+	free(f);
 }
 
 static int
-by_name(const void *a, const void *b)
+read_services(struct file *f, const char *app, const json_t *route, struct cx_err *e)
 {
-	return strcmp(((const struct file *)a)->name, ((const struct file *)b)->name);
+	const json_t *list = json_object_get(route, "services"), *j;
+	size_t i;
+
+	if (json_array_size(list) > FILE_SERVICES)
+		return cx_err_set(e, CX_BAD, "there are more than %d services", FILE_SERVICES);
+	f->services = cx_alloc((json_array_size(list) + 1) * sizeof(struct service *));
+	json_array_foreach ((json_t *)list, i, j) {
+		struct service *s = service_make(app, j, e);
+
+		if (!s)
+			return cx_err_prefix(e, "services.%s", cx_json_strd(j, "name", "?"));
+		f->services[f->n++] = s;
+	}
+	return 0;
 }
 
-/* Both lists are sorted, as cx_spool_list() gives them. */
-static const struct file *
-old_file(const struct table *old, char *name)
+static int
+read_resources(struct file *f, const char *app, const json_t *route, struct cx_err *e)
 {
-	struct file key = {.name = name};
+	const json_t *list = json_object_get(route, "resources"), *j;
+	size_t i;
 
-	return old && old->n ? bsearch(&key, old->files, old->n, sizeof(key), by_name) : NULL;
+	if (json_array_size(list) > FILE_SERVICES)
+		return cx_err_set(e, CX_BAD, "there are more than %d resources", FILE_SERVICES);
+	f->tcp = cx_alloc((json_array_size(list) + 1) * sizeof(*f->tcp));
+	json_array_foreach ((json_t *)list, i, j) {
+		long long port = cx_json_int(j, "port", 0);
+		struct tcp_route *r = &f->tcp[f->tcp_n];
+
+		if (!cx_json_str(j, "address") || port < 1 || port > 65535)
+			continue;
+		r->service = service_make(app, j, e);
+		if (!r->service)
+			return cx_err_prefix(e, "resources.%s", cx_json_strd(j, "name", "?"));
+		(void)snprintf(r->address, sizeof(r->address), "%s", cx_json_str(j, "address"));
+		r->port = (unsigned short)port;
+		f->tcp_n++;
+	}
+	return 0;
+}
+
+static struct file *
+parse(const char *name, const char *text, size_t n, json_t **json, struct cx_err *e)
+{
+	struct file *f = cx_alloc(sizeof(*f));
+	const char *app;
+
+	f->name = cx_strdup(name);
+	*json = n <= FILE_MAX ? cx_json_parse(text, n, name, e) : NULL;
+	if (n > FILE_MAX)
+		(void)cx_err_set(e, CX_BAD, "it is larger than %zu MiB", FILE_MAX >> 20);
+	else if (*json && (!json_is_object(*json) || cx_json_int(*json, "v", 1) != 1))
+		(void)cx_err_set(e, CX_BAD, "it is no object of version 1");
+	else if (*json) {
+		app = cx_json_strd(*json, "app", "?");
+		if (read_services(f, app, *json, e) == 0 && read_resources(f, app, *json, e) == 0)
+			return f;
+	}
+	free_file(f);
+	return NULL;
+}
+
+/* Where a file of this name stands, or would. */
+static size_t
+position(const struct table *t, const char *name)
+{
+	size_t low = 0, high = t->n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (strcmp(t->files[mid]->name, name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static struct file *
+find_file(const struct table *t, const char *name)
+{
+	size_t i = position(t, name);
+
+	return i < t->n && strcmp(t->files[i]->name, name) == 0 ? t->files[i] : NULL;
+}
+
+/* Which backends of the former file the new one has too is known when it has adopted them. */
+static void
+retire(struct service **list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		list[i]->retired = 1;
+		for (size_t k = 0; k < list[i]->n; k++)
+			list[i]->backends[k]->marked = 0;
+	}
+}
+
+static void
+mark(struct service **list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < list[i]->n; k++)
+			list[i]->backends[k]->marked = 1;
+}
+
+static void
+abandon(struct service **list, size_t n, double now)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < list[i]->n; k++)
+			if (!list[i]->backends[k]->marked)
+				backend_gone(list[i]->backends[k], now);
+}
+
+static void
+take_services(struct table *t, struct file *f, struct file *was, const json_t *json, double now)
+{
+	const json_t *list = json_object_get(json, "services"), *j, *host;
+	size_t i, k, want = 0;
+
+	json_array_foreach ((json_t *)list, i, j)
+		want += json_array_size(json_object_get(j, "hosts"));
+	f->entries = cx_alloc((want + 1) * sizeof(struct entry *));
+	json_array_foreach ((json_t *)list, i, j) {
+		service_adopt(
+			f->services[i], was ? was->services : NULL, was ? was->n : 0, t->m, now, t->loaded ? now : 0);
+		json_array_foreach (json_object_get(j, "hosts"), k, host)
+			f->entries[f->entry_n++] =
+				hosts_add(&t->hosts, f->name, f->services[i], json_string_value(host));
+	}
+	mark(f->services, f->n);
+}
+
+/* Resources are few, and their connections long: each version of one has backends of its own. */
+static void
+take_resources(struct table *t, struct file *f, double now)
+{
+	for (size_t i = 0; i < f->tcp_n; i++)
+		service_adopt(f->tcp[i].service, NULL, 0, t->m, now, 0);
+	if (f->tcp_n)
+		t->tcp_stale = 1;
+}
+
+static void
+remove_file(struct table *t, struct file *f, double now)
+{
+	for (size_t i = 0; i < f->entry_n; i++)
+		hosts_drop(&t->hosts, f->entries[i]);
+	abandon(f->services, f->n, now);
+	if (f->tcp_n)
+		t->tcp_stale = 1;
+	free_file(f);
+}
+
+static void
+replace(struct table *t, struct file *f, const json_t *json, double now)
+{
+	size_t i = position(t, f->name);
+	struct file *was = i < t->n && strcmp(t->files[i]->name, f->name) == 0 ? t->files[i] : NULL;
+
+	if (was) {
+		retire(was->services, was->n);
+		/* Its hosts go first: the new ones are not said to be there twice. */
+		for (size_t k = 0; k < was->entry_n; k++)
+			hosts_drop(&t->hosts, was->entries[k]);
+		was->entry_n = 0;
+	} else {
+		if (t->n % 64 == 0) {
+			t->files = realloc(t->files, (t->n + 64) * sizeof(struct file *));
+			if (!t->files)
+				abort();
+		}
+		memmove(&t->files[i + 1], &t->files[i], (t->n - i) * sizeof(struct file *));
+		t->n++;
+	}
+	t->files[i] = f;
+	take_services(t, f, was, json, now);
+	take_resources(t, f, now);
+	if (was)
+		remove_file(t, was, now);
+}
+
+int
+table_put(struct table *t, const char *name, const char *text, size_t n, double now, struct cx_err *e)
+{
+	CX_JSON json_t *json = NULL;
+	struct file *f;
+	size_t i = position(t, name);
+
+	if (!text) {
+		if (i < t->n && strcmp(t->files[i]->name, name) == 0) {
+			f = t->files[i];
+			memmove(&t->files[i], &t->files[i + 1], (t->n - i - 1) * sizeof(struct file *));
+			t->n--;
+			retire(f->services, f->n);
+			remove_file(t, f, now);
+		}
+		return 0;
+	}
+	f = parse(name, text, n, &json, e);
+	if (!f)
+		return -1;
+	replace(t, f, json, now);
+	return 0;
 }
 
 static int
@@ -175,110 +282,117 @@ unchanged(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static void
-read_file(struct table *t, int dir, const char *name, const struct table *old)
+static int
+is_route(const char *name)
 {
-	struct file f = {.name = cx_strdup(name)};
-	const struct file *was = old_file(old, f.name);
 	size_t n = strlen(name);
-	struct cx_err e;
 
-	if (n > 5 && strcmp(name + n - 5, ".json") == 0 && fstatat(dir, name, &f.st, 0) == 0) {
-		if (was && unchanged(&was->st, &f.st))
-			f.json = json_incref(was->json);
-		else if (!(f.json = cx_json_load(dir, name, &e)) && e.cls != CX_NO) { /* CX_NO: gone just now */
-			(void)fprintf(stderr, "cx-router: routes/%s is not used: %s\n", name, e.text);
-			f.json = was ? json_incref(was->json) : NULL;
-		}
-	}
-	if (f.json)
-		t->files[t->n++] = f;
-	else
-		free(f.name);
+	return name[0] != '.' && n > 5 && n < 256 && strcmp(name + n - 5, ".json") == 0;
 }
 
-struct table *
-table_load(const char *dir, struct table *old)
+static void
+read_at(struct table *t, int dir, const char *name, double now)
 {
-	struct table *t = cx_alloc(sizeof(*t));
-	CX_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CX_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	CX_BUF struct cx_buf b = {0};
+	struct file *f = find_file(t, name);
+	struct stat st;
 	struct cx_err e;
-	CX_JSON json_t *names = fd < 0 ? NULL : cx_spool_list(fd, ".", &e);
-	size_t i, want = 16;
+
+	if (fd < 0 && errno == ENOENT) {
+		(void)table_put(t, name, NULL, 0, now, &e);
+		return;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		(void)fprintf(stderr, "cx-router: routes/%s is not used: %s\n", name,
+			fd < 0 ? strerror(errno) : "it is no file");
+		return;
+	}
+	if (f && unchanged(&f->st, &st))
+		return;
+	if (cx_buf_read(&b, fd, FILE_MAX, name, &e) < 0 || table_put(t, name, cx_buf_str(&b), b.n, now, &e) < 0) {
+		(void)fprintf(stderr, "cx-router: routes/%s is not used: %s\n", name, e.text);
+		metrics_add(&t->m->router.route_errors, 1);
+		/* What it had stays; the same broken text is not read again. */
+		if (f)
+			f->st = st;
+		return;
+	}
+	find_file(t, name)->st = st;
+	metrics_add(&t->m->router.route_changes, 1);
+}
+
+void
+table_read(struct table *t, const char *name, double now)
+{
+	CX_CLOSE int dir = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0 && is_route(name))
+		read_at(t, dir, name, now);
+}
+
+void
+table_scan(struct table *t, double now)
+{
+	CX_CLOSE int dir = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct cx_err e;
+	CX_JSON json_t *names = dir < 0 ? NULL : cx_spool_list(dir, ".", &e);
+	size_t i;
 	json_t *v;
 
-	if (!names)
-		(void)fprintf(stderr, "cx-router: the folder %s cannot be read: %s\n", dir,
-			fd < 0 ? strerror(errno) : e.text);
-	t->files = cx_alloc((json_array_size(names) + 1) * sizeof(*t->files));
-	json_array_foreach (names, i, v)
-		read_file(t, fd, json_string_value(v), old);
-	for (i = 0; i < t->n; i++)
-		want += json_array_size(json_object_get(t->files[i].json, "services")) * 2;
-	t->mask = 1;
-	while (t->mask < want)
-		t->mask *= 2;
-	t->buckets = cx_alloc(t->mask * sizeof(*t->buckets));
-	t->mask--;
-	for (i = 0; i < t->n; i++) {
-		const char *app = cx_json_strd(t->files[i].json, "app", "?");
-
-		add_services(t, app, t->files[i].json);
-		add_resources(t, app, t->files[i].json);
+	if (!names) {
+		(void)fprintf(stderr, "cx-router: the folder %s cannot be read: %s\n", t->dir,
+			dir < 0 ? strerror(errno) : e.text);
+		return;
 	}
-	return t;
+	for (i = 0; i < t->n; i++)
+		t->files[i]->seen = 0;
+	json_array_foreach (names, i, v) {
+		const char *name = json_string_value(v);
+		struct file *f;
+
+		if (!is_route(name))
+			continue;
+		read_at(t, dir, name, now);
+		f = find_file(t, name);
+		if (f)
+			f->seen = 1;
+	}
+	for (i = t->n; i-- > 0;)
+		if (!t->files[i]->seen) {
+			CX_FREE char *name = cx_strdup(t->files[i]->name);
+
+			(void)table_put(t, name, NULL, 0, now, &e);
+		}
+	t->loaded = 1;
 }
 
 void
 table_free(struct table *t)
 {
+	struct cx_err e;
+
 	if (!t)
 		return;
-	for (size_t i = 0; i <= t->mask; i++)
-		for (struct host *h = t->buckets[i], *next; h; h = next) {
-			next = h->next;
-			h->service->retired = 1;
-			service_unref(h->service);
-			free(h->name);
-			free(h);
-		}
-	for (size_t i = 0; i < t->tcps; i++)
-		service_unref(t->tcp[i].service);
-	for (size_t i = 0; i < t->n; i++) {
-		free(t->files[i].name);
-		json_decref(t->files[i].json);
+	while (t->n) {
+		CX_FREE char *name = cx_strdup(t->files[t->n - 1]->name);
+
+		(void)table_put(t, name, NULL, 0, 1, &e);
 	}
-	free(t->buckets);
-	free(t->tcp);
 	free(t->files);
+	free(t->hosts.buckets);
+	free(t->tcp);
 	free(t);
 }
 
-static struct host *
-look_up(const struct table *t, const char *p, size_t n)
-{
-	for (struct host *h = t->buckets[hash(p, n) & t->mask]; h; h = h->next)
-		if (strlen(h->name) == n && strncasecmp(h->name, p, n) == 0)
-			return h;
-	return NULL;
-}
-
 struct service *
-table_find(const struct table *t, struct span host)
+table_find(const struct table *t, struct span host, struct span path)
 {
-	const char *p = host.p, *end = host.p + host.n;
+	struct service *s = hosts_find(&t->hosts, host, path);
 
-	while (p && p < end) {
-		struct host *h = look_up(t, p, (size_t)(end - p));
-
-		if (h) {
-			h->service->refs++;
-			return h->service;
-		}
-		p = memchr(p, '.', (size_t)(end - p));
-		p = p ? p + 1 : NULL;
-	}
-	return NULL;
+	if (s)
+		s->refs++;
+	return s;
 }
 
 void
@@ -286,26 +400,43 @@ table_cert_name(const struct table *t, const char *host, char *buf, size_t n)
 {
 	const char *dot = strchr(host, '.');
 
-	if (!look_up(t, host, strlen(host)) && dot && look_up(t, dot + 1, strlen(dot + 1)))
+	if (!hosts_has(&t->hosts, host) && dot && hosts_has(&t->hosts, dot + 1))
 		host = dot + 1;
 	(void)snprintf(buf, n, "%s", host);
 }
 
-int
-table_has(const struct table *t, const char *address, unsigned short port)
+size_t
+table_tcp(struct table *t, const struct tcp_route **list, int *changed)
 {
-	for (size_t i = 0; i <= t->mask; i++)
-		for (const struct host *h = t->buckets[i]; h; h = h->next)
-			for (size_t k = 0; k < h->service->n; k++)
-				if (h->service->backends[k].port == port &&
-					strcmp(h->service->backends[k].address, address) == 0)
-					return 1;
-	return 0;
+	*changed = t->tcp_stale;
+	if (t->tcp_stale) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < t->n; i++)
+			n += t->files[i]->tcp_n;
+		free(t->tcp);
+		t->tcp = cx_alloc((n + 1) * sizeof(*t->tcp));
+		t->tcps = 0;
+		for (size_t i = 0; i < t->n; i++) {
+			memcpy(t->tcp + t->tcps, t->files[i]->tcp, t->files[i]->tcp_n * sizeof(*t->tcp));
+			t->tcps += t->files[i]->tcp_n;
+		}
+		t->tcp_stale = 0;
+	}
+	*list = t->tcp;
+	return t->tcps;
 }
 
 size_t
-table_tcp(const struct table *t, const struct tcp_route **list)
+table_hosts(const struct table *t)
 {
-	*list = t->tcp;
-	return t->tcps;
+	return t->hosts.n;
+}
+
+void
+table_each(const struct table *t, void (*f)(struct service *s, void *arg), void *arg)
+{
+	for (size_t i = 0; i < t->n; i++)
+		for (size_t k = 0; k < t->files[i]->n; k++)
+			f(t->files[i]->services[k], arg);
 }
