@@ -1,4 +1,5 @@
 /* Connections to backends: which one, kept ones, and another try where nothing can have happened twice. */
+#include "metrics.h"
 #include "router.h"
 #include <arpa/inet.h>
 #include <cx/own.h>
@@ -10,7 +11,7 @@
 
 #define BUCKETS 1024
 
-static struct endpoint *buckets[BUCKETS];
+static struct endpoint *buckets[BUCKETS], *dead;
 
 static struct endpoint **
 bucket(const struct sockaddr_in *sa)
@@ -52,6 +53,18 @@ endpoint_unref(struct endpoint *e)
 	free(e);
 }
 
+void
+endpoint_live(struct endpoint *e, int by)
+{
+	e->live += by;
+	if (e->live || !e->idle || e->dead)
+		return;
+	/* Its kept connections end in idle_prune(). The last of the list points to itself. */
+	e->dead = dead ? dead : e;
+	dead = e;
+	e->refs++;
+}
+
 static void
 unlink_idle(struct upstream *u)
 {
@@ -83,38 +96,41 @@ idle_close(struct router *r, struct upstream *u)
 	hang_up(r, u);
 }
 
-/* Closes the kept ones that are too old, or with prune those that no route names. */
 static void
-idle_visit(struct router *r, int prune)
+close_idle(struct router *r, struct endpoint *e, double before)
 {
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct endpoint *e = buckets[i], *after; e; e = after) {
-			char address[INET_ADDRSTRLEN];
-			int gone = 0;
-
-			after = e->next;
-			if (e->idle && prune) {
-				(void)inet_ntop(AF_INET, &e->address.sin_addr, address, sizeof(address));
-				gone = !table_has(r->table, address, ntohs(e->address.sin_port));
-			}
-			for (struct upstream *u = e->idle, *next; u; u = next) {
-				next = u->next;
-				if (gone || r->now - u->since > IDLE_SECONDS)
-					idle_close(r, u);
-			}
-		}
+	e->refs++;
+	for (struct upstream *u = e->idle, *next; u; u = next) {
+		next = u->next;
+		if (u->since < before)
+			idle_close(r, u);
+	}
+	endpoint_unref(e);
 }
 
 void
 idle_sweep(struct router *r)
 {
-	idle_visit(r, 0);
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct endpoint *e = buckets[i], *after; e; e = after) {
+			after = e->next;
+			if (e->idle)
+				close_idle(r, e, r->now - IDLE_SECONDS);
+		}
 }
 
 void
 idle_prune(struct router *r)
 {
-	idle_visit(r, 1);
+	while (dead) {
+		struct endpoint *e = dead;
+
+		dead = e->dead == e ? NULL : e->dead;
+		e->dead = NULL;
+		if (!e->live)
+			close_idle(r, e, r->now + 1);
+		endpoint_unref(e);
+	}
 }
 
 /* Bytes that nobody asked for, or the end. */
@@ -186,29 +202,31 @@ attach(struct stream *s, struct upstream *u, int reused)
 	s->sent = 0; /* all that stands in to_backend, again */
 	s->step = reused ? EXCHANGE : CONNECT;
 	s->deadline = s->r->now + (reused ? (double)s->service->timeout : CONNECT_SECONDS);
+	metrics_gauge(&s->target->m->active, 1);
 }
 
 int
 backend_connect(struct stream *s)
 {
-	struct service *v = s->service;
+	struct span cookie = {s->cookie, strlen(s->cookie)};
+	struct backend *b;
 
-	while (s->tries < v->n) {
-		struct backend *b = &v->backends[v->next++ % v->n];
+	while ((b = balance_pick(s->service, cookie, s->tried, s->tries, s->r->now)) != NULL) {
 		struct upstream *u = NULL;
 		int reused;
 
-		s->tries++;
-		if (!b->endpoint)
-			continue;
 		if (!s->tunnel)
 			u = take_idle(s->r, b->endpoint, !idempotent(s->method) || !s->req_done);
 		reused = u != NULL;
 		if (!u)
 			u = dial(s->r, b->endpoint);
-		if (!u)
+		if (!u) {
+			balance_failed(b, s->r->now);
+			s->tried[s->tries++] = b;
 			continue;
+		}
 		s->target = b;
+		metrics_add(&b->m->requests, 1);
 		attach(s, u, reused);
 		return 0;
 	}
@@ -224,6 +242,8 @@ backend_release(struct stream *s, int reusable)
 	s->up = NULL;
 	if (!u)
 		return;
+	if (s->target)
+		metrics_gauge(&s->target->m->active, -1);
 	e = u->endpoint;
 	/* What epoll said of it already, it does not say again. */
 	if (!reusable || u->hup || e->idles >= IDLE_MAX || s->r->stopping || (u->in && stirs(u))) {
@@ -248,7 +268,8 @@ may_retry(const struct stream *s)
 		return 0;
 	if (s->step == CONNECT)
 		return 1;
-	return s->reused && !s->back.n && idempotent(s->method);
+	/* Once more, not more often: a request that ends processes should not end them all. */
+	return !s->acted && !s->back.n && idempotent(s->method) && (s->reused || !s->repeated);
 }
 
 void
@@ -257,13 +278,22 @@ backend_failed(struct stream *s, const char *what)
 	int again = may_retry(s);
 	CX_FREE char *why = NULL;
 
-	if (s->reused && s->tries)
-		s->tries--; /* a kept connection that was closed says nothing of the backend */
+	/* A kept connection that was closed says nothing of the backend. */
+	if (s->target && !s->reused) {
+		if (!s->acted)
+			balance_failed(s->target, s->r->now);
+		s->repeated |= s->step != CONNECT;
+		if (s->tries < BALANCE_TRIES)
+			s->tried[s->tries++] = s->target;
+	}
 	why = s->target ? cx_fmt("process %s %s", s->target->process[0] ? s->target->process : s->target->address, what)
 			: cx_strdup(what);
 	backend_release(s, 0);
 	s->target = NULL;
-	if (again && backend_connect(s) == 0)
-		return;
+	if (again) {
+		metrics_add(&s->service->m->retries, 1);
+		if (backend_connect(s) == 0 || (s->step == CONNECT && dispatch_hold(s)))
+			return;
+	}
 	page_refuse(s, strstr(what, "in time") ? 504 : 502, why);
 }

@@ -1,6 +1,7 @@
 #include "balance.h"
 #include "metrics.h"
 #include <cx/buf.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COOKIE "AWSALB="
@@ -10,6 +11,7 @@
 /* of backend.c */
 struct endpoint *endpoint_get(const char *address, unsigned short port);
 void endpoint_unref(struct endpoint *e);
+void endpoint_live(struct endpoint *e, int by);
 
 /* A digest that names a backend in a cookie: the same after a restart and in every worker. A client can choose with it
  * among the backends of a service that it reaches anyhow, no more. */
@@ -50,25 +52,32 @@ backend_new(const struct service *s, const struct backend_spec *spec, struct met
 	return b;
 }
 
+static void
+set_gone(struct backend *b, int gone, double now)
+{
+	if (!gone)
+		b->gone = 0;
+	else if (!(b->gone > 0))
+		b->gone = now;
+	if (gone == b->live)
+		endpoint_live(b->endpoint, gone ? -1 : 1);
+	b->live = !gone;
+	b->m->draining = gone != 0;
+}
+
 void
 backend_set(struct backend *b, const struct backend_spec *spec, double now)
 {
 	memcpy(b->process, spec->process, sizeof(b->process));
 	memcpy(b->m->process, spec->process, sizeof(b->m->process));
 	b->weight = spec->weight;
-	if (!spec->draining)
-		b->gone = 0;
-	else if (!(b->gone > 0))
-		b->gone = now;
-	b->m->draining = spec->draining != 0;
+	set_gone(b, spec->draining, now);
 }
 
 void
 backend_gone(struct backend *b, double now)
 {
-	if (!(b->gone > 0))
-		b->gone = now;
-	b->m->draining = 1;
+	set_gone(b, 1, now);
 }
 
 void

@@ -1,5 +1,7 @@
 #include "hosts.h"
 #include <cx/buf.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

@@ -3,6 +3,7 @@
  * for the bridge. The worker talks to the network: it runs as an unprivileged
  * user and holds no authority's key.
  */
+#include "metrics.h"
 #include "router.h"
 #include <cx/err.h>
 #include <cx/net.h>
@@ -34,6 +35,7 @@ struct parent {
 	struct cx_spool spool; /* of a rack; path empty when alone */
 	const char *routes, *cert, *log_file;
 	struct cx_net_gateway gateway;
+	struct metrics *metrics;
 	struct bound bound[LISTEN_MAX];
 	size_t n;
 	int https_port, log, worker_sock, mint_sock;
@@ -139,6 +141,7 @@ worker(void *arg, int sock, struct cx_err *e)
 	struct router r = {.routes_dir = ".",
 		.domain = p->spool.rack ? cx_json_strd(p->spool.rack, "domain", "convox") : "",
 		.https_port = p->https_port,
+		.metrics = p->metrics,
 		.log = log_open(p->log)};
 
 	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && setrlimit(RLIMIT_NOFILE, &files) < 0) {
@@ -203,6 +206,7 @@ run(struct parent *p, struct cx_err *e)
 {
 	pid_t pid;
 
+	p->metrics = metrics_make();
 	if (open_log(p, e) < 0 || start_mint(p, e) < 0)
 		return -1;
 	pid = cx_net_worker("cx-router", worker, p, &p->worker_sock, e);

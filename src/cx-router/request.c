@@ -77,26 +77,6 @@ accepts_html(const struct http1 *h)
 	return 0;
 }
 
-static void
-dispatch(struct stream *s)
-{
-	struct span host = {s->host, strlen(s->host)};
-
-	s->service = table_find(s->r->table, host);
-	if (!s->service)
-		page_refuse(s, 404, "");
-	else if (s->service->https)
-		page_refuse(s, 502,
-			"its port speaks https, which this balancer does not speak to processes yet: use http:PORT");
-	else if (s->service->n == 0)
-		page_refuse(s, 503,
-			!s->service->state || strcmp(s->service->state, "stopped") == 0 ? "it is scaled to no process"
-			: strcmp(s->service->state, "crashed") == 0                     ? "its process crashed"
-											: "it is starting");
-	else if (backend_connect(s) < 0)
-		page_refuse(s, 502, "no process takes a connection");
-}
-
 void
 request_begin(struct stream *s, const struct http1 *h)
 {
@@ -108,7 +88,8 @@ request_begin(struct stream *s, const struct http1 *h)
 	/* Not to HTTP/2: requests in it would pass unread. */
 	s->upgrade = h->upgrades && h->upgrade.n > 0 && h->minor == 1 && !h->chunked && h->length <= 0 &&
 		     !span_is(h->upgrade, "h2c");
-	make_head(s, h);
+	if (dispatch_find(s))
+		make_head(s, h);
 	dispatch(s);
 }
 

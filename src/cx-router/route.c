@@ -22,6 +22,7 @@ struct file {
 	struct service **services;
 	struct entry **entries;
 	struct tcp_route *tcp;
+	struct service **tcp_services; /* of tcp, in its order */
 	size_t n, entry_n, tcp_n;
 	int seen;
 };
@@ -57,7 +58,8 @@ free_file(struct file *f)
 	for (size_t i = 0; i < f->n; i++)
 		service_unref(f->services[i]);
 	for (size_t i = 0; i < f->tcp_n; i++)
-		service_unref(f->tcp[i].service);
+		service_unref(f->tcp_services[i]);
+	free(f->tcp_services);
 	free(f->services);
 	free(f->entries);
 	free(f->tcp);
@@ -93,6 +95,7 @@ read_resources(struct file *f, const char *app, const json_t *route, struct cx_e
 	if (json_array_size(list) > FILE_SERVICES)
 		return cx_err_set(e, CX_BAD, "there are more than %d resources", FILE_SERVICES);
 	f->tcp = cx_alloc((json_array_size(list) + 1) * sizeof(*f->tcp));
+	f->tcp_services = cx_alloc((json_array_size(list) + 1) * sizeof(struct service *));
 	json_array_foreach ((json_t *)list, i, j) {
 		long long port = cx_json_int(j, "port", 0);
 		struct tcp_route *r = &f->tcp[f->tcp_n];
@@ -104,7 +107,7 @@ read_resources(struct file *f, const char *app, const json_t *route, struct cx_e
 			return cx_err_prefix(e, "resources.%s", cx_json_strd(j, "name", "?"));
 		(void)snprintf(r->address, sizeof(r->address), "%s", cx_json_str(j, "address"));
 		r->port = (unsigned short)port;
-		f->tcp_n++;
+		f->tcp_services[f->tcp_n++] = r->service;
 	}
 	return 0;
 }
@@ -202,12 +205,13 @@ take_services(struct table *t, struct file *f, struct file *was, const json_t *j
 	mark(f->services, f->n);
 }
 
-/* Resources are few, and their connections long: each version of one has backends of its own. */
 static void
-take_resources(struct table *t, struct file *f, double now)
+take_resources(struct table *t, struct file *f, struct file *was, double now)
 {
 	for (size_t i = 0; i < f->tcp_n; i++)
-		service_adopt(f->tcp[i].service, NULL, 0, t->m, now, 0);
+		service_adopt(f->tcp_services[i], was ? was->tcp_services : NULL, was ? was->tcp_n : 0, t->m, now,
+			t->loaded ? now : 0);
+	mark(f->tcp_services, f->tcp_n);
 	if (f->tcp_n)
 		t->tcp_stale = 1;
 }
@@ -218,6 +222,7 @@ remove_file(struct table *t, struct file *f, double now)
 	for (size_t i = 0; i < f->entry_n; i++)
 		hosts_drop(&t->hosts, f->entries[i]);
 	abandon(f->services, f->n, now);
+	abandon(f->tcp_services, f->tcp_n, now);
 	if (f->tcp_n)
 		t->tcp_stale = 1;
 	free_file(f);
@@ -231,6 +236,7 @@ replace(struct table *t, struct file *f, const json_t *json, double now)
 
 	if (was) {
 		retire(was->services, was->n);
+		retire(was->tcp_services, was->tcp_n);
 		/* Its hosts go first: the new ones are not said to be there twice. */
 		for (size_t k = 0; k < was->entry_n; k++)
 			hosts_drop(&t->hosts, was->entries[k]);
@@ -246,7 +252,7 @@ replace(struct table *t, struct file *f, const json_t *json, double now)
 	}
 	t->files[i] = f;
 	take_services(t, f, was, json, now);
-	take_resources(t, f, now);
+	take_resources(t, f, was, now);
 	if (was)
 		remove_file(t, was, now);
 }
@@ -264,6 +270,7 @@ table_put(struct table *t, const char *name, const char *text, size_t n, double 
 			memmove(&t->files[i], &t->files[i + 1], (t->n - i - 1) * sizeof(struct file *));
 			t->n--;
 			retire(f->services, f->n);
+			retire(f->tcp_services, f->tcp_n);
 			remove_file(t, f, now);
 		}
 		return 0;

@@ -36,6 +36,7 @@ struct backend {
 	struct metrics_backend *m;
 	struct metrics *all;
 	unsigned refs;
+	int live; /* not gone */
 	int marked; /* route.c: the file that is being read has it too */
 	long turn; /* of weighted turns */
 	double since; /* it is known from then on, 0: it was there at the start */

@@ -10,6 +10,7 @@
 #ifndef ROUTER_H
 #define ROUTER_H
 
+#include "balance.h"
 #include "http1.h"
 #include "route.h"
 #include <cx/buf.h>
@@ -52,7 +53,9 @@ struct stream;
 struct endpoint {
 	struct endpoint *next;
 	struct sockaddr_in address;
+	struct endpoint *dead; /* of those that no route names any more */
 	unsigned refs;
+	int live; /* backends of the table that listen here */
 	struct upstream *idle;
 	unsigned idles;
 };
@@ -86,7 +89,7 @@ struct conn {
 	struct stream *s; /* HTTP/1: the request under way, or NULL */
 };
 
-enum step { CONNECT, EXCHANGE, DONE };
+enum step { HELD, CONNECT, EXCHANGE, DONE }; /* HELD: waits for a process */
 
 /* What a client's protocol does for a stream. Functions that return int: true when progress was made. */
 struct down {
@@ -109,8 +112,13 @@ struct stream {
 	char method[16], path[256], host[256];
 	int minor, is_head, html, upgrade, tunnel;
 	struct service *service;
-	struct backend *target;
+	struct backend *target, *tried[BALANCE_TRIES];
 	size_t tries;
+	char cookie[ROUTE_TOKEN + 1]; /* of a sticky service */
+	struct stream *held_next, **held;
+	double held_until; /* 0: it did not wait yet */
+	int repeated; /* sent once more, to another process */
+	int acted; /* it may have been acted on: no other try */
 	struct upstream *up; /* NULL: none */
 	int reused; /* up had carried another request before */
 	struct cx_buf to_backend; /* the head stays until a body follows or the answer begins, for another try */
@@ -137,6 +145,10 @@ struct router {
 	struct source routes, mint, parent;
 	struct listener *listeners;
 	struct conn *conns, *grave, *later;
+	struct metrics *metrics;
+	struct stream *held; /* that wait for a process */
+	size_t held_n;
+	double held_at; /* when they are tried again */
 	struct stream *spare, *ended; /* for the next requests; until the end of the turn */
 	char *pool[POOL_MAX]; /* buffers for the next to need one */
 	size_t pooled;
@@ -215,9 +227,25 @@ int response_passes(const struct http1 *h, size_t i);
 void put_span(struct cx_buf *b, struct span s);
 void put_chunk(struct cx_buf *b, const char *p, size_t n);
 
+/* dispatch.c: which service, and what becomes of a request that no process takes now */
+/* Finds its service; false when there is none. */
+int dispatch_find(struct stream *s);
+/* Gives it to a process, lets it wait, or answers with a page. */
+void dispatch(struct stream *s);
+/* It lets go of its service. */
+void dispatch_leave(struct stream *s);
+/* No process took it: true when it waits. */
+int dispatch_hold(struct stream *s);
+/* Its wait is over. */
+void dispatch_late(struct stream *s);
+/* Tries those that wait again. */
+void dispatch_again(struct router *r, int routes_changed);
+
 /* backend.c */
 struct endpoint *endpoint_get(const char *address, unsigned short port);
 void endpoint_unref(struct endpoint *e);
+/* One backend of the table more, or less, listens there. */
+void endpoint_live(struct endpoint *e, int by);
 /* Picks a backend and begins to connect, or takes an idle connection. 0, or -1 when none takes it. */
 int backend_connect(struct stream *s);
 /* A connection that could not be made, or a kept one that turned out closed: the next one, where that is safe. */

@@ -35,8 +35,7 @@ stream_free(struct stream *s)
 	if (!s->r)
 		return;
 	backend_release(s, 0);
-	service_unref(s->service);
-	s->service = NULL;
+	dispatch_leave(s);
 	s->to_backend.n = s->back.n = 0;
 	pool_give(s->r, &s->to_backend);
 	pool_give(s->r, &s->back);
@@ -127,7 +126,7 @@ read_backend(struct stream *s, size_t max)
 static double
 patience(const struct stream *s)
 {
-	return s->tunnel ? TUNNEL_SECONDS : s->responded || !s->service ? BODY_SECONDS : (double)s->service->timeout;
+	return !s->service ? BODY_SECONDS : s->tunnel ? (double)s->service->idle : (double)s->service->timeout;
 }
 
 static int
@@ -168,7 +167,7 @@ stream_respond(struct stream *s, const struct http1 *h)
 	s->status = h->status;
 	choose_framing(s, h);
 	s->responded = 1;
-	s->deadline = s->r->now + BODY_SECONDS;
+	s->deadline = s->r->now + patience(s);
 	s->down->head(s, h);
 }
 
@@ -177,7 +176,7 @@ begin_tunnel(struct stream *s, const struct http1 *h)
 {
 	s->responded = s->tunnel = s->until_close = s->body_seen = 1;
 	s->req_done = 0;
-	s->deadline = s->r->now + TUNNEL_SECONDS;
+	s->deadline = s->r->now + patience(s);
 	s->down->head(s, h);
 	log_request(s);
 }
@@ -205,6 +204,7 @@ response_begin(struct stream *s)
 		return 1;
 	}
 	s->status = h.status;
+	balance_worked(s->target);
 	if (h.status == 101)
 		begin_tunnel(s, &h);
 	else if (h.status < 200)
@@ -296,17 +296,26 @@ exchange(struct stream *s)
 	return did;
 }
 
+static int
+waits(struct stream *s)
+{
+	if (!s->down->left(s))
+		return 0;
+	s->status = 460;
+	s->down->abort(s);
+	return 1;
+}
+
 int
 stream_step(struct stream *s)
 {
-	return s->step == CONNECT ? connected(s) : s->step == EXCHANGE ? exchange(s) : 0;
+	return s->step == CONNECT ? connected(s) : s->step == EXCHANGE ? exchange(s) : s->step == HELD ? waits(s) : 0;
 }
 
 static int
 still_routed(const struct stream *s)
 {
-	return s->service && s->target &&
-	       (!s->service->retired || table_has(s->r->table, s->target->address, s->target->port));
+	return s->target && !(s->target->gone > 0);
 }
 
 void
@@ -326,14 +335,16 @@ stream_done(struct stream *s)
 void
 stream_timeout(struct stream *s)
 {
-	if (s->step == CONNECT) {
+	if (s->step == HELD) {
+		dispatch_late(s);
+	} else if (s->step == CONNECT) {
 		backend_failed(s, "took no connection in time");
 	} else if (s->responded) {
 		s->down->abort(s);
 	} else if (!s->req_done) {
 		page_refuse(s, 408, "the request's body stopped before its end");
 	} else {
-		s->reused = 0; /* it may have been acted on: no other try */
+		s->acted = 1;
 		backend_failed(s, "did not answer in time");
 	}
 }

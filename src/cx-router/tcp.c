@@ -1,4 +1,5 @@
 /* The listener of a resource: a tunnel from the first byte. */
+#include "metrics.h"
 #include "router.h"
 
 void
@@ -10,6 +11,7 @@ tcp_begin(struct conn *c, struct service *service)
 	c->phase = BUSY;
 	s->service = service;
 	service->refs++;
+	metrics_gauge(&service->m->active, 1);
 	s->tunnel = s->responded = s->until_close = s->body_seen = 1;
 	s->req_done = 0;
 	s->req_left = -1;

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define EVENTS 256
+#define CHANGED_MAX 256 /* files in one turn that are read alone */
 #define ACCEPTS 64 /* in one turn, so that a flood of new connections does not starve the others */
 #define STOP_SECONDS 10
 
@@ -140,8 +141,11 @@ static void
 sync_tcp(struct router *r, int say)
 {
 	const struct tcp_route *t;
-	size_t n = table_tcp(r->table, &t);
+	int changed;
+	size_t n = table_tcp(r->table, &t, &changed);
 
+	if (!changed && !r->unbound)
+		return;
 	r->unbound = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct listener *l = r->listeners;
@@ -165,21 +169,18 @@ sync_tcp(struct router *r, int say)
 }
 
 static void
-reload(struct router *r)
+routes_are_new(struct router *r)
 {
-	struct table *fresh = table_load(r->routes_dir, r->table);
-
-	table_free(r->table);
-	r->table = fresh;
 	idle_prune(r);
 	sync_tcp(r, 1);
+	dispatch_again(r, 1);
 }
 
 static void
 routes_changed(struct router *r)
 {
 	_Alignas(struct inotify_event) char buf[8192];
-	int news = 0;
+	int news = 0, all = 0;
 	ssize_t n;
 
 	while ((n = read(r->routes.fd, buf, sizeof(buf))) > 0)
@@ -187,11 +188,16 @@ routes_changed(struct router *r)
 			const struct inotify_event *ev = (const struct inotify_event *)(void *)p;
 
 			/* Temporaries of publishers are none; an overflow (no name) may have been anything. */
-			news |= ev->len == 0 || ev->name[0] != '.';
+			if (ev->len == 0)
+				all = 1;
+			else if (ev->name[0] != '.' && ++news <= CHANGED_MAX && !all)
+				table_read(r->table, ev->name, r->now);
 			p += sizeof(*ev) + ev->len;
 		}
-	if (news)
-		reload(r);
+	if (all || news > CHANGED_MAX)
+		table_scan(r->table, r->now);
+	if (all || news)
+		routes_are_new(r);
 }
 
 /* The parent sends descriptors, each with a byte: g gateway https, G gateway http, l access log. */
@@ -338,14 +344,21 @@ worker_run(struct router *r)
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
-	reload(r);
+	r->table = table_open(r->routes_dir, r->metrics);
+	table_scan(r->table, r->now);
+	routes_are_new(r);
 	cx_ready();
 	for (;;) {
-		int n = epoll_wait(r->epoll, ev, EVENTS, r->later ? 0 : r->n || r->stopping ? 250 : 1000);
+		int n = epoll_wait(r->epoll, ev, EVENTS,
+			r->later              ? 0
+			: r->held             ? 50
+			: r->n || r->stopping ? 250
+					      : 1000);
 
 		r->now = worker_clock();
 		for (int i = 0; i < n; i++)
 			handle(r, ev[i].data.ptr, ev[i].events);
+		dispatch_again(r, 0);
 		run_later(r);
 		if (ended && !r->stopping) {
 			r->stopping = 1;
