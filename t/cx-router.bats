@@ -442,7 +442,7 @@ teardown() { stop_all; }
 }
 
 @test "cx-router: wrong usage is 100, --help is 0" {
-	for args in "--routes $ROUTES" "--plain 127.0.0.1:1" "--bogus" "x" "--routes $ROUTES --listen 127.0.0.1:1" \
+	for args in "--routes $ROUTES" "--plain 127.0.0.1:18081" "--bogus" "x" "--routes $ROUTES --listen 127.0.0.1:1" \
 		"--routes $ROUTES --plain nonsense"; do
 		run --separate-stderr cx-router $args
 		[ "$status" -eq 100 ] || { echo "$args: $status"; return 1; }
