@@ -1,6 +1,12 @@
 /* cx-manifest: convox.yml in, normalised JSON out. */
+#include "emit.h"
 #include "expand.h"
+#include "explain.h"
+#include "fmt.h"
+#include "get.h"
+#include "input.h"
 #include "manifest.h"
+#include "position.h"
 #include <cx/buf.h>
 #include <cx/diag.h>
 #include <cx/err.h>
@@ -8,128 +14,75 @@
 #include <cx/own.h>
 #include <cx/proc.h>
 #include <cx/yaml.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
 
-static const char usage[] = "usage: cx-manifest [--strict] [--expand | --env-file file] [file]\n"
-			    "       cx-manifest [--strict] [--expand | --env-file file] check [file]\n"
-			    "       cx-manifest [--strict] [--expand | --env-file file] get path [file]\n"
-			    "       cx-manifest [--strict] --release\n";
+static const char usage[] =
+	"usage: cx-manifest [--strict] [--expand | --env-file file] [--format json | yaml] [--positions] [file]\n"
+	"       cx-manifest check [--strict] [--expand | --env-file file] [file ...]\n"
+	"       cx-manifest get [--strict] [--expand | --env-file file] [--format json | yaml] path [file]\n"
+	"       cx-manifest fmt [--check | -w] [file ...]\n"
+	"       cx-manifest explain [path]\n"
+	"       cx-manifest --release [--strict]\n";
 
-enum verb { PRINT, CHECK, GET };
+enum verb { PRINT, CHECK, GET, FMT, EXPLAIN };
 
 struct options {
-	int strict, expand, release;
+	int strict, expand, release, positions, yaml;
 	enum verb verb;
-	const char *env_file, *path, *file;
+	enum fmt_how fmt;
+	const char *env_file, *path;
+	const char *const *files; /* ends with NULL */
 };
 
-extern char **environ;
-
-static json_t *
-process_env(void)
+static int
+print_json(const struct options *o, const json_t *j, struct cx_err *e)
 {
-	json_t *env = json_object();
-
-	for (char **p = environ; *p; p++) {
-		size_t n = strcspn(*p, "=");
-		CX_FREE char *name = cx_strndup(*p, n);
-
-		if ((*p)[n] && cx_utf8_valid(*p + n + 1, strlen(*p + n + 1)))
-			cx_json_set(env, name, *p + n + 1);
-	}
-	return env;
-}
-
-/* NAME=VALUE a line; blank lines and # comments; the value as it stands, without quotes around it. */
-static json_t *
-file_env(const char *file, struct cx_err *e)
-{
-	CX_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC);
 	CX_BUF struct cx_buf b = {0};
-	CX_JSON json_t *env = json_object();
-	char *save = NULL;
 
-	if (fd < 0) {
-		(void)cx_err_sys(e, "open %s", file);
-		e->cls = CX_BAD;
-		return NULL;
-	}
-	if (cx_buf_read(&b, fd, CX_YAML_MAX, file, e) < 0)
-		return NULL;
-	for (char *l = b.p ? strtok_r(b.p, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
-		char *v = strchr(l, '='), *end = l + strlen(l);
-
-		if (end > l && end[-1] == '\r')
-			*--end = '\0';
-		if (*l == '#' || !*l || !v)
-			continue;
-		*v++ = '\0';
-		if (end - v >= 2 && (*v == '"' || *v == '\'') && end[-1] == *v) {
-			end[-1] = '\0';
-			v++;
-		}
-		if (cx_utf8_valid(v, strlen(v)))
-			cx_json_set(env, strncmp(l, "export ", 7) == 0 ? l + 7 : l, v);
-	}
-	return cx_steal(&env);
+	if (!o->yaml)
+		return cx_json_print(stdout, j, e);
+	emit_yaml(j, &b);
+	return fwrite(b.p, 1, b.n, stdout) == b.n ? 0 : cx_err_sys(e, "write");
 }
 
+/* A text bare, anything else as JSON. */
 static int
-read_text(const char *file, struct cx_buf *b, struct cx_err *e)
+print_value(const struct options *o, const json_t *m, struct cx_err *e)
 {
-	CX_CLOSE int fd = strcmp(file, "-") == 0 ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(file, O_RDONLY | O_CLOEXEC);
+	const json_t *v = get_path(m, o->path, e);
 
-	if (fd < 0) {
-		int missing = errno == ENOENT;
-
-		(void)cx_err_sys(e, "open %s", file);
-		e->cls = CX_BAD;
-		return missing ? cx_err_hint(
-					 e, "run it in the folder of the app, or name the file (cx -C DIR does both)")
-			       : -1;
-	}
-	if (cx_buf_read(b, fd, CX_YAML_MAX, file, e) < 0)
+	if (!v)
 		return -1;
-	cx_buf_add(b, "", 0);
-	return 0;
-}
-
-/* What `get` prints: a text bare, anything else as JSON. */
-static int
-print_path(const json_t *m, const char *path, struct cx_err *e)
-{
-	CX_FREE char *copy = cx_strdup(path);
-	char *save = NULL;
-
-	for (char *p = strtok_r(copy, ".", &save); p; p = strtok_r(NULL, ".", &save)) {
-		m = json_is_array(m) ? json_array_get(m, (size_t)strtoul(p, NULL, 10)) : json_object_get(m, p);
-		if (!m) {
-			(void)cx_err_set(e, CX_NO, "the manifest has no %s", path);
-			return cx_err_hint(e, "cx-manifest | jq .manifest shows what it has");
-		}
-	}
-	if (json_is_string(m))
-		return puts(json_string_value(m)) < 0 ? cx_err_sys(e, "write") : 0;
-	return cx_json_print(stdout, m, e);
+	if (json_is_string(v) && !o->yaml && !cx_json_wanted())
+		return puts(json_string_value(v)) < 0 ? cx_err_sys(e, "write") : 0;
+	return print_json(o, v, e);
 }
 
 static int
-print(const struct options *o, const char *file, const char *text, const json_t *m, struct cx_err *e)
+print_document(const struct options *o, const char *file, const char *text, const json_t *m, const struct cx_tree *t,
+	struct cx_err *e)
 {
-	CX_JSON json_t *doc = NULL;
+	CX_JSON json_t *doc = json_pack("{s:i,s:{s:s,s:s}}", "v", 1, "manifest", "file", file, "text", text);
 
-	if (o->verb == CHECK)
-		return cx_json_wanted() ? (fputs("{\"v\":1,\"valid\":true}\n", stdout), 0) : 0;
-	if (o->verb == GET)
-		return print_path(m, o->path, e);
-	doc = json_pack("{s:i,s:{s:s,s:s}}", "v", 1, "manifest", "file", file, "text", text);
 	if (!doc)
 		return cx_err_set(e, CX_BAD, "%s is not UTF-8", file);
 	(void)json_object_update(json_object_get(doc, "manifest"), (json_t *)m);
-	return cx_json_print(stdout, doc, e);
+	if (o->positions)
+		(void)json_object_set_new(doc, "positions", position_map(m, t));
+	return print_json(o, doc, e);
+}
+
+static int
+print_verdict(const char *file, const struct cx_diags *d, int st, struct cx_err *e)
+{
+	CX_JSON json_t *j = NULL;
+
+	if (!cx_json_wanted())
+		return 0;
+	j = json_pack("{s:i,s:s,s:b,s:i,s:i}", "v", 1, "file", file, "valid", st == 0, "errors", (int)d->errors,
+		"warnings", (int)d->warnings);
+	return cx_json_print(stdout, j, e);
 }
 
 /* Parses, expands (env not NULL), normalises and prints. The exit status, or -1 with e set. */
@@ -139,7 +92,7 @@ process(const struct options *o, const char *file, const char *text, const json_
 	struct cx_diags *d = cx_alloc(sizeof(*d));
 	CX_JSON json_t *m = NULL;
 	struct cx_tree t;
-	int st;
+	int st, rc = 0;
 
 	d->file = file;
 	if (cx_tree_parse(&t, text, strlen(text), d) == 0) {
@@ -154,9 +107,13 @@ process(const struct options *o, const char *file, const char *text, const json_
 	if (o->release && !o->strict)
 		d->quiet = 1; /* they were said when the app was built */
 	st = cx_diag_report(d, "cx-manifest", text, strlen(text), o->strict);
+	if (o->verb == CHECK)
+		rc = print_verdict(file, d, st, e);
+	else if (st == 0)
+		rc = o->verb == GET ? print_value(o, m, e) : print_document(o, file, text, m, &t, e);
 	cx_tree_free(&t);
 	free(d);
-	return st ? st : print(o, file, text, m, e);
+	return rc < 0 ? rc : st;
 }
 
 /* The whole request stands on standard input: {"text","file","env"}. */
@@ -179,25 +136,123 @@ release(const struct options *o, struct cx_err *e)
 }
 
 static int
-run(const struct options *o, struct cx_err *e)
+one_file(const struct options *o, const char *file, const json_t *env, struct cx_err *e)
 {
 	CX_BUF struct cx_buf text = {0};
+
+	if (o->verb == FMT)
+		return fmt_file(file, o->fmt, e);
+	if (input_text(file, &text, e) < 0)
+		return -1;
+	return process(o, strcmp(file, "-") == 0 ? "convox.yml" : file, cx_buf_str(&text), env, e);
+}
+
+/* Every file has its turn; the exit status is the worst. */
+static int
+all_files(const struct options *o, const json_t *env, struct cx_err *e)
+{
+	int worst = 0;
+
+	for (const char *const *f = o->files; *f; f++) {
+		int st = one_file(o, *f, env, e);
+
+		if (st < 0 && !o->files[1])
+			return -1;
+		if (st < 0)
+			st = cx_err_report(e, "cx-manifest");
+		worst = st > worst ? st : worst;
+	}
+	return worst;
+}
+
+static int
+run(const struct options *o, struct cx_err *e)
+{
 	CX_JSON json_t *env = NULL;
-	const char *file = o->file ? o->file : "convox.yml";
 
 	if (o->release)
 		return release(o, e);
-	if (read_text(file, &text, e) < 0)
-		return -1;
-	if (strlen(cx_buf_str(&text)) != text.n)
-		return cx_err_set(e, CX_BAD, "%s holds a NUL byte: it is no text", file);
+	if (o->verb == EXPLAIN)
+		return explain(o->path, e);
 	if (o->env_file)
-		env = file_env(o->env_file, e);
+		env = input_env_file(o->env_file, e);
 	else if (o->expand)
-		env = process_env();
+		env = input_environ();
 	if (!env && (o->env_file || o->expand))
 		return -1;
-	return process(o, strcmp(file, "-") == 0 ? "convox.yml" : file, cx_buf_str(&text), env, e);
+	return all_files(o, env, e);
+}
+
+/* The verb, and for get and explain the path, in front of the files. */
+static int
+take_verb(struct options *o, char **argv)
+{
+	static const struct {
+		const char *name;
+		enum verb verb;
+	} verbs[] = {{"check", CHECK}, {"get", GET}, {"fmt", FMT}, {"explain", EXPLAIN}};
+	static const char *const standard[] = {"convox.yml", NULL};
+
+	for (size_t i = 0; *argv && o->verb == PRINT && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(*argv, verbs[i].name) == 0)
+			o->verb = verbs[i].verb;
+	argv += o->verb != PRINT;
+	if (o->verb == GET && !*argv)
+		return -1;
+	if (o->verb == GET || (o->verb == EXPLAIN && *argv))
+		o->path = *argv++;
+	o->files = *argv ? (const char *const *)argv : standard;
+	return *argv && argv[1] && o->verb != CHECK && (o->verb != FMT || o->fmt == FMT_PRINT) ? -1 : 0;
+}
+
+/* Options that the verb has no use for are a mistake. */
+static int
+fits(const struct options *o, int operands)
+{
+	int language = o->verb == PRINT || o->verb == CHECK || o->verb == GET;
+
+	if (!language && (o->strict || o->expand || o->env_file))
+		return 0;
+	if ((o->yaml && (o->verb != PRINT && o->verb != GET)) || (o->positions && o->verb != PRINT))
+		return 0;
+	if ((o->fmt != FMT_PRINT && o->verb != FMT) || (o->expand && o->env_file))
+		return 0;
+	if (o->verb == EXPLAIN)
+		return operands <= 2;
+	return !o->release || (operands == 0 && !o->expand && !o->env_file && !o->positions && !o->yaml);
+}
+
+static int
+take_option(struct options *o, int c)
+{
+	switch (c) {
+	case 's':
+		o->strict = 1;
+		return 0;
+	case 'e':
+		o->expand = 1;
+		return 0;
+	case 'f':
+		o->env_file = optarg;
+		return 0;
+	case 'r':
+		o->release = 1;
+		return 0;
+	case 'p':
+		o->positions = 1;
+		return 0;
+	case 'F':
+		o->yaml = strcmp(optarg, "yaml") == 0;
+		return o->yaml || strcmp(optarg, "json") == 0 ? 0 : -1;
+	case 'c':
+	case 'w':
+		if (o->fmt != FMT_PRINT)
+			return -1;
+		o->fmt = c == 'c' ? FMT_CHECK : FMT_WRITE;
+		return 0;
+	default:
+		return c == 'h' ? 1 : -1;
+	}
 }
 
 static int
@@ -205,35 +260,16 @@ parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {{"strict", no_argument, NULL, 's'}, {"expand", no_argument, NULL, 'e'},
 		{"env-file", required_argument, NULL, 'f'}, {"release", no_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"positions", no_argument, NULL, 'p'}, {"format", required_argument, NULL, 'F'},
+		{"check", no_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
-	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
-		if (c == 's')
-			o->strict = 1;
-		else if (c == 'e')
-			o->expand = 1;
-		else if (c == 'f')
-			o->env_file = optarg;
-		else if (c == 'r')
-			o->release = 1;
-		else
-			return c == 'h' ? 1 : -1;
+	for (int c; (c = getopt_long(argc, argv, "w", longs, NULL)) != -1;) {
+		int rc = take_option(o, c);
+
+		if (rc)
+			return rc;
 	}
-	argv += optind;
-	argc -= optind;
-	if (argc && strcmp(argv[0], "check") == 0)
-		o->verb = CHECK;
-	else if (argc > 1 && strcmp(argv[0], "get") == 0) {
-		o->verb = GET;
-		o->path = *++argv;
-		argc--;
-	}
-	if (o->verb != PRINT) {
-		argv++;
-		argc--;
-	}
-	o->file = argc ? argv[0] : NULL;
-	return argc > 1 || (o->release && argc) || (o->expand && o->env_file) ? -1 : 0;
+	return take_verb(o, argv + optind) < 0 || !fits(o, argc - optind) ? -1 : 0;
 }
 
 int
@@ -251,7 +287,7 @@ main(int argc, char **argv)
 		return how > 0 ? 0 : CX_BAD;
 	}
 	st = run(&o, &e);
-	if (st < 0 || (st == 0 && cx_out_close(&e) < 0))
+	if (st < 0 || (cx_out_close(&e) < 0 && st < (int)e.cls))
 		return cx_err_report(&e, "cx-manifest");
 	return st;
 }

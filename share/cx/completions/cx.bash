@@ -27,6 +27,10 @@ _cx() {
 	*/env) mapfile -t COMPREPLY < <(compgen -W "get set unset edit list" -- "$word") ;;
 	*/rack) mapfile -t COMPREPLY < <(compgen -W "start stop restart status logs trust untrust" -- "$word") ;;
 	*/install | */uninstall) mapfile -t COMPREPLY < <(compgen -W "local" -- "$word") ;;
+	get/manifest) mapfile -t COMPREPLY < <(compgen -W "$(cx manifest 2>/dev/null | jq -r '.manifest | del(.file, .text) | paths | map(if type == "number" then "[\(.)]" else "." + . end) | add[1:]' 2>/dev/null)" -- "$word") ;;
+	explain/manifest) mapfile -t COMPREPLY < <(compgen -W "$(cx --json manifest explain 2>/dev/null | jq -r '.keys[].name' 2>/dev/null)" -- "$word") ;;
+	--format/manifest) mapfile -t COMPREPLY < <(compgen -W "json yaml" -- "$word") ;;
+	*/manifest) mapfile -t COMPREPLY < <(compgen -W "check get fmt explain --strict --expand --env-file --format --positions -w --check" -f -- "$word") ;;
 	*/help) mapfile -t COMPREPLY < <(compgen -W "$(_cx_words '' help)" -- "$word") ;;
 	*) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	esac
