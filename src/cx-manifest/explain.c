@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define WIDTH 80
+#define COLUMN 16
 
 /* text from `at` on, broken at blanks so that lines end before WIDTH, later lines indented by `indent`. */
 static void
@@ -37,11 +38,11 @@ put_wrapped(const char *text, size_t at, size_t indent)
 static void
 put_row(const char *name, const char *text)
 {
-	int n = printf("  %-12s", name);
+	int n = printf("  %-*s ", COLUMN - 3, name);
 
-	if (n > 14)
-		n += printf(" ");
-	put_wrapped(text, (size_t)n, 14);
+	if (n > COLUMN)
+		n = printf("\n%*s", COLUMN, "") - 1;
+	put_wrapped(text, (size_t)n, COLUMN);
 }
 
 static void
@@ -88,7 +89,9 @@ put_page(const json_t *page, const char *key)
 	if (forms.n)
 		put_row("forms", forms.p);
 	if (value) {
-		CX_FREE char *text = json_is_string(value) ? cx_strdup(json_string_value(value)) : cx_json_text(value);
+		CX_FREE char *text = json_is_string(value) ? cx_strdup(json_string_value(value))
+				     : json_is_null(value) ? cx_strdup("none")
+							   : cx_json_text(value);
 
 		put_row("default", text);
 	}

@@ -80,7 +80,7 @@ find_in(const json_t *s, void *arg)
 		return 1;
 	find_near(f, keys);
 	json_object_foreach (json_object_get(s, "patternProperties"), pattern, v)
-		if (strncmp(pattern, "^x-", 3) != 0 && !f->named)
+		if (json_is_object(v) && !f->named)
 			f->named = v;
 	more = json_object_get(s, "additionalProperties");
 	if (json_is_object(more) && !f->named)
