@@ -81,8 +81,11 @@ put_page(const json_t *page, const char *key)
 	const char *rack;
 	size_t i;
 
-	(void)printf("%s\n\n  ", cx_json_strd(page, "path", ""));
-	put_wrapped(cx_json_strd(page, "description", ""), 2, 2);
+	(void)printf("%s\n", cx_json_strd(page, "path", ""));
+	if (cx_json_str(page, "description")) {
+		(void)printf("\n  ");
+		put_wrapped(cx_json_str(page, "description"), 2, 2);
+	}
 	json_array_foreach (list, i, v)
 		cx_buf_addf(&forms, "%s%s", i ? "; or " : "", json_string_value(v));
 	(void)putchar('\n');
