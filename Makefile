@@ -27,6 +27,7 @@ LDFLAGS_release = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 CFLAGS_sanitize = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS_sanitize = -fsanitize=address,undefined
 CFLAGS_fuzz = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DCX_FUZZ
+CFLAGS_valgrind = -O1 -g -fno-omit-frame-pointer
 LDFLAGS_fuzz = -fsanitize=fuzzer,address,undefined
 CFLAGS = -std=c17 $(WARN) $(if $(CI),-Werror) $(CFLAGS_$(MODE))
 LDFLAGS = $(LDFLAGS_$(MODE))

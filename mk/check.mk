@@ -13,7 +13,7 @@ check-fast: all units ## the tests that need no container engine
 check-engine: all examples ## the tests that need one
 	$(Q)$(SUITE) engine
 
-.PHONY: all check check-fast check-engine lint sanitize fuzz bench deps deps-test install clean help examples
+.PHONY: all check check-fast check-engine lint sanitize valgrind fuzz bench deps deps-test install clean help examples
 
 # --- unit tests in C: t/unit/NAME.c prints TAP; links all of libcx, and what its first line names: /* LINK: src/a/b.c ... */
 UNITS := $(notdir $(basename $(wildcard t/unit/*.c)))
@@ -27,6 +27,12 @@ $(BIN)/unit/%: t/unit/%.c $(OBJ)/lib/libcx-store.a $(OBJ)/lib/libcx-engine.a $(O
 sanitize: ## run what needs no engine under AddressSanitizer and UBSan
 	$(Q)$(MAKE) --no-print-directory MODE=sanitize all units
 	$(Q)CX_TEST_BIN=$(CURDIR)/build/sanitize/bin $(SUITE) fast
+
+# --- short runs under valgrind: the tests of the files below, each program wrapped
+VALGRIND_TESTS ?= cx cx-apps cx-releases cx-services cx-seal cx-mint cx-converge cx-uninstall
+valgrind: ## run a few test files with every program under valgrind
+	$(Q)$(MAKE) --no-print-directory MODE=valgrind all
+	$(Q)t/valgrind build/valgrind $(VALGRIND_TESTS:%=t/%.bats)
 
 # --- libFuzzer: t/fuzz/NAME.c, whose first line names what it links: /* LINK: src/a/b.c ... PKG: pkg ... */
 FUZZERS := $(notdir $(basename $(wildcard t/fuzz/*.c)))
@@ -47,7 +53,7 @@ build/fuzz/%: t/fuzz/%.c $(wildcard lib/cx/*.c) $(wildcard src/*/*.c)
 # --- lint
 LINT_C = $(wildcard lib/cx/*.c src/*/*.c)
 LINT_H = $(wildcard lib/cx/*.h src/*/*.h)
-LINT_SH = $(wildcard src/*/main.sh t/engine t/suite t/bench/*.sh share/cx/demo share/cx/*/*.sh .ci/run)
+LINT_SH = $(wildcard src/*/main.sh t/engine t/suite t/valgrind t/bench/*.sh share/cx/demo share/cx/*/*.sh .ci/run)
 lint: ## compilers, clang-tidy, cppcheck, shellcheck, mandoc, --help equals SYNOPSIS
 	$(Q)t/lint $(LINT_C) -- $(LINT_H) -- $(LINT_SH)
 
