@@ -114,7 +114,7 @@ H='Host: web.a.convox\r\n'
 		"\r\n\r\n\r\nGET / HTTP/1.1\r\n${H}\r\n" "GET / XHTTP/1.1\r\n${H}\r\n" \
 		"\x16\x03\x01\x02\x00\x01\r\n\r\n"
 	refused 505 "GET / HTTP/2.0\r\n${H}\r\n" "GET / HTTP/1.2\r\n${H}\r\n" "GET / HTTP/0.9\r\n${H}\r\n" \
-		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+		"PRI * HTTP/2.0\r\n\r\nSM\n\r\n" "PRI * HTTP/2.0\r\nHost: x\r\n\r\n"
 	refused 405 "CONNECT web.a.convox:443 HTTP/1.1\r\n${H}\r\n" "TRACE / HTTP/1.1\r\n${H}\r\n"
 }
 

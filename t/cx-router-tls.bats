@@ -88,10 +88,10 @@ client() { openssl s_client -connect "127.84.9.1:$HTTPS" -CAfile "$CX_SPOOL/ca/c
 	done
 }
 
-@test "cx-router: ALPN chooses http/1.1, and refuses what it does not speak" {
+@test "cx-router: ALPN chooses, and refuses what it does not speak" {
 	launch
-	client -servername web.a.convox -alpn h2,http/1.1 | grep -q 'ALPN protocol: http/1.1'
-	run client -servername web.a.convox -alpn h2
+	client -servername web.a.convox -alpn h2,http/1.1 | grep -q 'ALPN protocol: h2'
+	run client -servername web.a.convox -alpn spdy/3
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"no application protocol"* ]]
 }

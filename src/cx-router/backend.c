@@ -262,12 +262,10 @@ backend_release(struct stream *s, int reusable)
 static int
 may_retry(const struct stream *s)
 {
-	if (s->tunnel)
-		return s->step == CONNECT;
-	if (s->responded || s->body_seen)
-		return 0;
 	if (s->step == CONNECT)
 		return 1;
+	if (s->responded || s->body_seen)
+		return 0;
 	/* Once more, not more often: a request that ends processes should not end them all. */
 	return !s->acted && !s->back.n && idempotent(s->method) && (s->reused || !s->repeated);
 }

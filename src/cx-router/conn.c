@@ -65,6 +65,7 @@ conn_end(struct conn *c)
 	if (c->s)
 		stream_free(c->s);
 	c->s = NULL;
+	h2_end(c);
 	ERR_clear_error();
 	SSL_free(c->ssl);
 	c->ssl = NULL;
@@ -121,6 +122,20 @@ ssl_result(struct conn *c, int rc)
 	}
 }
 
+/* What ALPN chose. */
+static void
+speak(struct conn *c)
+{
+	const unsigned char *p;
+	unsigned n;
+
+	SSL_get0_alpn_selected(c->ssl, &p, &n);
+	if (n == 2 && memcmp(p, "h2", 2) == 0)
+		h2_begin(c);
+	else
+		c->phase = HEAD;
+}
+
 static int
 handshake(struct conn *c)
 {
@@ -133,7 +148,7 @@ handshake(struct conn *c)
 	if (rc < 0)
 		conn_end(c);
 	else if (rc > 0)
-		c->phase = HEAD;
+		speak(c);
 	return rc != 0;
 }
 
@@ -276,6 +291,9 @@ conn_run(struct conn *c)
 		switch (c->phase) {
 		case HEAD:
 			did |= h1_head(c);
+			break;
+		case H2:
+			did |= h2_run(c);
 			break;
 		case BUSY:
 			did |= stream_step(c->s);

@@ -73,6 +73,15 @@ parse(struct conn *c)
 	/* RFC 9112, 2.2: an empty line before a request is passed over. */
 	if (c->in.n >= 2 && memcmp(c->in.p, "\r\n", 2) == 0)
 		cx_buf_eat(&c->in, 2);
+	if (c->how == PLAIN && c->in.n >= 3 && memcmp(c->in.p, "PRI", 3) == 0) {
+		size_t want = strlen(H2_PREFACE);
+
+		if (memcmp(c->in.p, H2_PREFACE, c->in.n < want ? c->in.n : want) == 0) {
+			if (c->in.n >= want)
+				h2_begin(c);
+			return c->in.n >= want;
+		}
+	}
 	n = http1_request(c->in.n ? c->in.p : "", c->in.n, &h);
 	if (n > 0)
 		begin(c, &h, (size_t)n);
@@ -134,6 +143,23 @@ pull_raw(struct stream *s, size_t room)
 	return n > 0;
 }
 
+static int
+pull_trailer(struct stream *s)
+{
+	struct conn *c = s->c;
+	struct http1 h;
+	int n = http1_trailer(c->in.p, c->in.n, &h);
+
+	if (n < 0) {
+		c->close = 1;
+		page_refuse(s, 400, "the trailer section is malformed");
+	} else if (n > 0) {
+		request_ends(s, &h);
+		cx_buf_eat(&c->in, (size_t)n);
+	}
+	return n != 0;
+}
+
 /* Chunks are made anew, so that only one reading of them is ever passed on. */
 static int
 pull_chunks(struct stream *s, size_t room)
@@ -141,8 +167,11 @@ pull_chunks(struct stream *s, size_t room)
 	struct conn *c = s->c;
 	size_t used, n;
 	const char *data;
-	int rc = http1_chunk(&s->req_chunk, c->in.p, c->in.n < room ? c->in.n : room, &used, &data, &n);
+	int rc;
 
+	if (s->req_trailer)
+		return pull_trailer(s);
+	rc = http1_chunk(&s->req_chunk, c->in.p, c->in.n < room ? c->in.n : room, &used, &data, &n);
 	if (rc < 0) {
 		c->close = 1;
 		page_refuse(s, 400, "the chunked body is malformed");
@@ -150,8 +179,7 @@ pull_chunks(struct stream *s, size_t room)
 	}
 	if (n)
 		request_put(s, data, n);
-	if (rc == 1)
-		request_ends(s);
+	s->req_trailer = rc == 1;
 	cx_buf_eat(&c->in, used);
 	return 1;
 }
@@ -160,7 +188,7 @@ static int
 h1_pull(struct stream *s)
 {
 	struct conn *c = s->c;
-	int did = conn_read(c, IO_SIZE);
+	int did = conn_read(c, s->req_trailer ? HTTP1_LINE_MAX * 2 : IO_SIZE);
 	size_t room, n;
 
 	if (c->phase == DEAD)
@@ -180,7 +208,7 @@ h1_pull(struct stream *s)
 	cx_buf_eat(&c->in, n);
 	s->req_left -= (long long)n;
 	if (s->req_left == 0)
-		request_ends(s);
+		request_ends(s, NULL);
 	return 1;
 }
 
@@ -246,8 +274,8 @@ h1_push(struct stream *s)
 	else if (n)
 		cx_buf_add(&c->out, p, n);
 	response_eat(s, used);
-	if (s->res_done && s->out_chunked)
-		cx_buf_adds(&c->out, "0\r\n\r\n");
+	if (s->res_done && s->out_chunked && !s->trailed)
+		put_trailer(&c->out, NULL);
 	return used > 0 || s->res_done;
 }
 
@@ -290,4 +318,20 @@ h1_left(struct stream *s)
 	return SSL_peek(c->ssl, &byte, 1) <= 0;
 }
 
-const struct down h1_down = {h1_pull, h1_answer, h1_push, h1_finish, h1_abort, h1_left};
+static void
+h1_trailer(struct stream *s, const struct http1 *h)
+{
+	if (!s->out_chunked)
+		return;
+	pool_take(s->r, &s->c->out);
+	put_trailer(&s->c->out, h);
+	s->trailed = 1;
+}
+
+static void
+h1_wake(struct stream *s)
+{
+	conn_run(s->c);
+}
+
+const struct down h1_down = {h1_pull, h1_answer, h1_push, h1_finish, h1_abort, h1_left, h1_trailer, h1_wake};

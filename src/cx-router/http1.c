@@ -2,9 +2,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* tchar of RFC 9110, 5.6.2 */
-static int
-is_token(unsigned char c)
+int
+http1_is_token(unsigned char c)
 {
 	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || (c && strchr("!#$%&'*+-.^_`|~", c));
 }
@@ -61,7 +60,7 @@ split_field(const char *p, size_t n, struct http1_field *f)
 {
 	size_t i = 0;
 
-	while (i < n && is_token((unsigned char)p[i]))
+	while (i < n && http1_is_token((unsigned char)p[i]))
 		i++;
 	if (i == 0 || i == n || p[i] != ':')
 		return -1;
@@ -127,7 +126,7 @@ static int
 is_hop(struct span s)
 {
 	static const char *const names[] = {"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te",
-		"trailer", "transfer-encoding", "upgrade"};
+		"transfer-encoding", "upgrade"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (span_is(s, names[i]))
@@ -237,6 +236,35 @@ read_host(struct span v, struct span *host)
 }
 
 static int
+check_bytes(const struct http1 *h)
+{
+	for (size_t i = 0; i < h->method.n; i++)
+		if (!http1_is_token((unsigned char)h->method.p[i]))
+			return -400;
+	for (size_t i = 0; i < h->target.n; i++)
+		if ((unsigned char)h->target.p[i] <= 0x20 || (unsigned char)h->target.p[i] >= 0x7f ||
+			h->target.p[i] == '#')
+			return -400;
+	return 0;
+}
+
+static int
+check_method(const struct http1 *h)
+{
+	const struct span m = h->method;
+
+	return (m.n == 7 && memcmp(m.p, "CONNECT", 7) == 0) || (m.n == 5 && memcmp(m.p, "TRACE", 5) == 0) ? -405 : 0;
+}
+
+static int
+check_request(const struct http1 *h)
+{
+	int rc = h->method.n && h->target.n && h->target.n <= HTTP1_LINE_MAX ? check_bytes(h) : -400;
+
+	return rc < 0 ? rc : check_method(h);
+}
+
+static int
 read_request_line(const char *p, size_t n, struct http1 *h)
 {
 	const char *a = memchr(p, ' ', n), *b = a ? memchr(a + 1, ' ', n - (size_t)(a + 1 - p)) : NULL;
@@ -246,21 +274,10 @@ read_request_line(const char *p, size_t n, struct http1 *h)
 		return -400;
 	h->method = (struct span){p, (size_t)(a - p)};
 	h->target = (struct span){a + 1, (size_t)(b - a - 1)};
-	for (size_t i = 0; i < h->method.n; i++)
-		if (!is_token((unsigned char)p[i]))
-			return -400;
-	for (size_t i = 0; i < h->target.n; i++)
-		if ((unsigned char)h->target.p[i] <= 0x20 || (unsigned char)h->target.p[i] >= 0x7f ||
-			h->target.p[i] == '#')
-			return -400;
-	rc = version(b + 1, n - (size_t)(b + 1 - p), &h->minor);
-	if (rc < 0)
-		return rc;
-	if (h->method.n == 7 && memcmp(p, "CONNECT", 7) == 0)
-		return -405;
-	if (h->method.n == 5 && memcmp(p, "TRACE", 5) == 0)
-		return -405;
-	return 0;
+	rc = check_bytes(h);
+	if (rc == 0)
+		rc = version(b + 1, n - (size_t)(b + 1 - p), &h->minor);
+	return rc < 0 ? rc : check_method(h);
 }
 
 /* Origin form, "*" of OPTIONS, or absolute form, whose authority must be that of Host. */
@@ -344,84 +361,104 @@ http1_response(const char *p, size_t n, struct http1 *h)
 	return rc == 0 ? 0 : (int)len + 2 + rc;
 }
 
-enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER, TRAILER_LF, END_LF };
-
 static int
-hex(char c)
+is_h2_field(const struct http1_field *f)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
-/* One byte that is not body. -1 broken, 1 the body has ended. */
-static int
-chunk_byte(struct http1_chunk *c, char b)
-{
-	unsigned char u = (unsigned char)b;
-
-	switch (c->state) {
-	case SIZE:
-		if (hex(b) >= 0) {
-			c->left = c->left * 16 + (unsigned)hex(b);
-			return ++c->digits > 15 ? -1 : 0;
-		}
-		c->line = 0;
-		c->state = b == ';' ? EXTENSION : SIZE_LF;
-		return c->digits && (b == '\r' || b == ';') ? 0 : -1;
-	case EXTENSION:
-		if (c->line++ == 0 ? !is_token(u) : (u < 0x20 && b != '\r' && b != '\t') || u == 0x7f || c->line > 1024)
-			return -1;
-		if (b == '\r')
-			c->state = SIZE_LF;
-		return 0;
-	case SIZE_LF:
-		c->digits = 0;
-		c->line = 0;
-		c->state = c->left ? DATA : TRAILER;
-		return b == '\n' ? 0 : -1;
-	case DATA_CR:
-		c->state = DATA_LF;
-		return b == '\r' ? 0 : -1;
-	case DATA_LF:
-		c->state = SIZE;
-		return b == '\n' ? 0 : -1;
-	case TRAILER:
-		if (++c->trailer > HTTP1_LINE_MAX)
-			return -1;
-		if (b == '\r') {
-			c->state = c->line ? TRAILER_LF : END_LF;
+	for (size_t i = 0; i < f->name.n; i++)
+		if (!http1_is_token((unsigned char)f->name.p[i]) || (f->name.p[i] >= 'A' && f->name.p[i] <= 'Z'))
 			return 0;
-		}
-		return (u < 0x20 && b != '\t') || u == 0x7f || (c->line++ == 0 && !is_token(u)) ? -1 : 0;
-	case TRAILER_LF:
-		c->line = 0;
-		c->state = TRAILER;
-		return b == '\n' ? 0 : -1;
-	default:
-		return b == '\n' ? 1 : -1;
-	}
+	return f->name.n > 0 && f->name.n + f->value.n <= HTTP1_LINE_MAX && is_text(f->value);
 }
 
 int
-http1_chunk(struct http1_chunk *c, const char *p, size_t n, size_t *used, const char **data, size_t *data_n)
+http1_h2_trailer(struct http1 *h)
 {
-	*used = *data_n = 0;
-	while (*used < n) {
-		int rc;
-
-		if (c->state == DATA) {
-			size_t take = n - *used < c->left ? n - *used : (size_t)c->left;
-
-			*data = p + *used;
-			*data_n = take;
-			*used += take;
-			c->left -= take;
-			if (c->left == 0)
-				c->state = DATA_CR;
-			return 0;
-		}
-		rc = chunk_byte(c, p[(*used)++]);
-		if (rc)
-			return rc;
+	for (size_t i = 0; i < h->n; i++) {
+		if (!is_h2_field(&h->fields[i]))
+			return -400;
+		h->fields[i].hop = !http1_may_trail(h->fields[i].name);
 	}
 	return 0;
+}
+
+/* Fields that HTTP/2 has no use for make a message malformed (RFC 9113, 8.2.2). */
+static int
+check_h2_field(struct http1 *h, struct http1_field *f, struct span *host, int *hosts)
+{
+	if (!is_h2_field(f))
+		return -400;
+	f->hop = is_hop(f->name);
+	if (span_is(f->name, "te"))
+		return span_is(f->value, "trailers") ? 0 : -400;
+	if (f->hop && !span_is(f->name, "proxy-authenticate"))
+		return -400;
+	if (span_is(f->name, "content-length"))
+		return read_length(h, f->value) < 0 ? -400 : 0;
+	if (span_is(f->name, "host")) {
+		*host = f->value;
+		f->hop = 1; /* said anew from the authority */
+		return ++*hosts > 1 ? -400 : 0;
+	}
+	if (span_is(f->name, "expect"))
+		h->expect = span_is(f->value, "100-continue");
+	return 0;
+}
+
+int
+http1_from_h2(struct http1 *h, struct span authority)
+{
+	struct span host = {NULL, 0};
+	int hosts = 0, rc;
+
+	h->length = -1;
+	h->minor = 1;
+	rc = check_request(h);
+	for (size_t i = 0; i < h->n && rc == 0; i++)
+		rc = check_h2_field(h, &h->fields[i], &host, &hosts);
+	if (rc < 0)
+		return rc;
+	if (authority.p && hosts && (authority.n != host.n || strncasecmp(authority.p, host.p, host.n) != 0))
+		return -400;
+	host = authority.p ? authority : host;
+	if (!host.p || read_host(host, &h->host) < 0 || check_target(h, host) < 0 || h->n == HTTP1_FIELDS_MAX)
+		return -400;
+	h->fields[h->n++] = (struct http1_field){{"host", 4}, host, 0};
+	return 0;
+}
+
+int
+http1_may_trail(struct span name)
+{
+	static const char *const never[] = {"content-length", "content-encoding", "content-type", "content-range",
+		"host", "authorization", "proxy-authorization", "www-authenticate", "cookie", "set-cookie", "expect",
+		"range", "max-forwards", "cache-control", "expires", "date", "location", "retry-after", "vary", "age",
+		"pragma", "sec-websocket-key", "sec-websocket-accept"};
+
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		if (span_is(name, never[i]))
+			return 0;
+	return !is_hop(name) && !span_is(name, "trailer") &&
+	       !(name.n > 12 && strncasecmp(name.p, "x-forwarded-", 12) == 0) &&
+	       !(name.n > 3 && strncasecmp(name.p, "if-", 3) == 0);
+}
+
+int
+http1_trailer(const char *p, size_t n, struct http1 *h)
+{
+	size_t at = 0;
+
+	h->n = 0;
+	for (;;) {
+		long len = line_end(p + at, n - at, HTTP1_LINE_MAX);
+
+		if (len == -2 || at > HTTP1_LINE_MAX)
+			return -400;
+		if (len <= 0)
+			return len == 0 ? (int)at + 2 : 0;
+		if (h->n == HTTP1_FIELDS_MAX || split_field(p + at, (size_t)len, &h->fields[h->n]) < 0)
+			return -400;
+		h->fields[h->n].hop = !http1_may_trail(h->fields[h->n].name);
+		h->n++;
+		at += (size_t)len + 2;
+	}
 }

@@ -42,6 +42,18 @@ struct http1 {
  */
 int http1_request(const char *p, size_t n, struct http1 *h);
 int http1_response(const char *p, size_t n, struct http1 *h);
+/*
+ * The same rules for a head that came as HTTP/2 (RFC 9113, 8.2, 8.3): h->fields[0..n) are filled, host is what
+ * :authority said (p NULL: nothing). 0 or minus a status.
+ */
+int http1_from_h2(struct http1 *h, struct span authority);
+/* The same for a trailer section, whose fields that may not stand there are marked as of this hop. */
+int http1_h2_trailer(struct http1 *h);
+/* The trailer section at p, up to its empty line: as above; fields that may not stand there are marked as of this hop.
+ */
+int http1_trailer(const char *p, size_t n, struct http1 *h);
+/* Whether a name may stand in a trailer section (RFC 9110, 6.5.1). */
+int http1_may_trail(struct span name);
 
 /* Reader of a chunked body; zero-initialised. */
 struct http1_chunk {
@@ -49,15 +61,16 @@ struct http1_chunk {
 	unsigned digits;
 	size_t line; /* bytes of the present line */
 	unsigned long long left;
-	size_t trailer;
 };
 /*
  * Reads at most n bytes: *used of them, and *data and *data_n are a run of body
- * among them (data_n 0: none). 1 when the body has ended, 0 to go on, -1 when
- * the coding is broken.
+ * among them (data_n 0: none). 1 when the body has ended and its trailer section
+ * is next, 0 to go on, -1 when the coding is broken.
  */
 int http1_chunk(struct http1_chunk *c, const char *p, size_t n, size_t *used, const char **data, size_t *data_n);
 
+/* tchar of RFC 9110, 5.6.2 */
+int http1_is_token(unsigned char c);
 int span_is(struct span s, const char *lower);
 
 #endif

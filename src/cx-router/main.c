@@ -158,7 +158,7 @@ worker(void *arg, int sock, struct cx_err *e)
 	if (r.epoll < 0)
 		return cx_err_sys(e, "epoll");
 	/* The folder becomes the working directory: the way to it may be closed to the user that the worker becomes. */
-	if (tls_open(&r, p->cert, e) < 0)
+	if (tls_open(&r, p->cert, e) < 0 || h2_open(&r, e) < 0)
 		return -1;
 	if (p->spool.rack)
 		close(p->spool.dir);

@@ -121,11 +121,27 @@ request_put(struct stream *s, const char *p, size_t n)
 		cx_buf_add(&s->to_backend, p, n);
 }
 
+/* The last chunk, and what stands behind it; h may be NULL. */
 void
-request_ends(struct stream *s)
+put_trailer(struct cx_buf *b, const struct http1 *h)
+{
+	cx_buf_adds(b, "0\r\n");
+	for (size_t i = 0; h && i < h->n; i++) {
+		if (h->fields[i].hop)
+			continue;
+		put_span(b, h->fields[i].name);
+		cx_buf_adds(b, ": ");
+		put_span(b, h->fields[i].value);
+		cx_buf_adds(b, "\r\n");
+	}
+	cx_buf_adds(b, "\r\n");
+}
+
+void
+request_ends(struct stream *s, const struct http1 *trailer)
 {
 	if (s->req_left < 0 && !s->tunnel)
-		cx_buf_adds(&s->to_backend, "0\r\n\r\n");
+		put_trailer(&s->to_backend, trailer);
 	s->req_done = 1;
 }
 

@@ -20,7 +20,7 @@
 
 #define IO_SIZE 16384
 #define CONNS_MAX 8192 /* fewer where the limit of open files is low */
-#define IDLE_MAX 64 /* idle connections kept to a backend */
+#define IDLE_MAX 512 /* idle connections kept to a backend */
 #define IDLE_SECONDS 50
 #define HEAD_SECONDS 60 /* for a request's head, and between requests */
 #define CONNECT_SECONDS 10 /* to a backend */
@@ -71,7 +71,7 @@ struct upstream {
 	int in, out, hup;
 };
 
-enum phase { HANDSHAKE, HEAD, BUSY, FLUSH, LINGER, DEAD };
+enum phase { HANDSHAKE, HEAD, BUSY, FLUSH, LINGER, H2, DEAD };
 
 struct conn {
 	struct source client;
@@ -87,6 +87,7 @@ struct conn {
 	struct cx_buf in, out;
 	size_t sent; /* of out */
 	struct stream *s; /* HTTP/1: the request under way, or NULL */
+	struct h2 *h2; /* HTTP/2: its session, or NULL */
 };
 
 enum step { HELD, CONNECT, EXCHANGE, DONE }; /* HELD: waits for a process */
@@ -99,6 +100,8 @@ struct down {
 	void (*finish)(struct stream *s); /* the whole answer was taken */
 	void (*abort)(struct stream *s); /* it cannot be completed: the client must not take it for whole */
 	int (*left)(struct stream *s); /* nobody waits for the answer any more */
+	void (*trailer)(struct stream *s, const struct http1 *h); /* behind the answer's body */
+	void (*wake)(struct stream *s); /* its backend has something to say */
 };
 
 struct stream {
@@ -106,6 +109,11 @@ struct stream {
 	struct router *r;
 	const struct down *down;
 	struct stream *next;
+	/* HTTP/2 */
+	struct stream *sib, **sibp; /* of its connection */
+	int32_t id;
+	int deferred, broken;
+	size_t credit; /* bytes of the body that the client has not been told to be gone */
 	enum step step;
 	double deadline, began;
 	/* the request */
@@ -126,8 +134,10 @@ struct stream {
 	int has_body, body_seen, req_done;
 	long long req_left; /* Content-Length still to come; -1 chunked, or a tunnel */
 	struct http1_chunk req_chunk, res_chunk;
+	int req_trailer; /* the next bytes are its trailer section */
 	/* the answer */
 	struct cx_buf back; /* from the backend, in its framing */
+	int res_trailer, trailed; /* trailers are next; were passed on */
 	int responded, res_done, res_chunked, until_close, out_chunked, back_close, back_eof, status;
 	long long res_left;
 	unsigned long long bytes;
@@ -192,6 +202,18 @@ extern const struct down h1_down;
 int h1_head(struct conn *c);
 void h1_head_late(struct conn *c);
 
+/* h2.c: HTTP/2 to clients */
+#define H2_STREAMS 128 /* at a time on a connection */
+#define H2_WINDOW (128 * 1024) /* bytes of a stream's body on the way to its backend */
+#define H2_CONN_WINDOW (1024 * 1024) /* the same of all streams of a connection */
+#define H2_REQUESTS 10000 /* on a connection before it is asked to make another (the ALB's) */
+#define H2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+int h2_open(struct router *r, struct cx_err *e);
+void h2_begin(struct conn *c);
+int h2_run(struct conn *c);
+void h2_tick(struct conn *c);
+void h2_end(struct conn *c);
+
 /* tcp.c: the listener of a resource */
 void tcp_begin(struct conn *c, struct service *service);
 
@@ -221,10 +243,11 @@ void request_begin(struct stream *s, const struct http1 *h);
 /* A part of the body for to_backend in the framing of its head, and the end of it. */
 size_t request_room(struct stream *s);
 void request_put(struct stream *s, const char *p, size_t n);
-void request_ends(struct stream *s);
+void request_ends(struct stream *s, const struct http1 *trailer);
 /* Whether field i of an answer is passed on. */
 int response_passes(const struct http1 *h, size_t i);
 void put_span(struct cx_buf *b, struct span s);
+void put_trailer(struct cx_buf *b, const struct http1 *h);
 void put_chunk(struct cx_buf *b, const char *p, size_t n);
 
 /* dispatch.c: which service, and what becomes of a request that no process takes now */

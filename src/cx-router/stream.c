@@ -215,6 +215,22 @@ response_begin(struct stream *s)
 	return 1;
 }
 
+static int
+take_trailer(struct stream *s)
+{
+	struct http1 h;
+	int n = http1_trailer(s->back.p, s->back.n, &h);
+
+	if (n <= 0)
+		return n < 0 || s->back_eof ? -1 : 0;
+	s->res_done = 1;
+	for (size_t i = 0; i < h.n && !s->trailed; i++)
+		if (!h.fields[i].hop)
+			s->down->trailer(s, &h);
+	cx_buf_eat(&s->back, (size_t)n);
+	return 0;
+}
+
 int
 response_data(struct stream *s, size_t max, const char **p, size_t *n, size_t *used)
 {
@@ -229,12 +245,14 @@ response_data(struct stream *s, size_t max, const char **p, size_t *n, size_t *u
 		s->res_done = s->back_eof;
 		return 0;
 	}
+	if (s->res_trailer)
+		return take_trailer(s);
 	max = s->back.n < max ? s->back.n : max;
 	if (s->res_chunked) {
 		rc = http1_chunk(&s->res_chunk, s->back.p, max, used, p, n);
 		if (rc < 0)
 			return -1;
-		s->res_done = rc;
+		s->res_trailer = rc;
 	} else {
 		if (!s->until_close && (long long)max > s->res_left)
 			max = (size_t)s->res_left;
@@ -269,12 +287,12 @@ exchange(struct stream *s)
 {
 	int did = 0;
 
-	if (!s->req_done && s->up)
+	if ((!s->req_done || s->credit) && s->up)
 		did |= s->down->pull(s);
 	if (s->step == EXCHANGE)
 		did |= write_backend(s);
 	if (s->step == EXCHANGE)
-		did |= read_backend(s, s->responded ? IO_SIZE : HTTP1_RESPONSE_MAX + 2);
+		did |= read_backend(s, s->responded && !s->res_trailer ? IO_SIZE : HTTP1_RESPONSE_MAX + 2);
 	if (s->step == EXCHANGE)
 		did |= response_begin(s);
 	if (s->step == EXCHANGE)

@@ -214,7 +214,7 @@ tls_mint_ready(struct router *r)
 static int
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned inlen, void *arg)
 {
-	static const unsigned char protos[] = "\x08http/1.1\x08http/1.0";
+	static const unsigned char protos[] = "\x02h2\x08http/1.1\x08http/1.0";
 
 	(void)ssl, (void)arg;
 	if (SSL_select_next_proto((unsigned char **)out, outlen, protos, sizeof(protos) - 1, in, inlen) ==

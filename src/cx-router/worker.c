@@ -281,7 +281,8 @@ handle(struct router *r, struct source *s, uint32_t ev)
 			u->out = 1;
 		if (ev & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 			u->hup = 1;
-		c = u->stream->c;
+		u->stream->down->wake(u->stream);
+		return;
 	}
 	if (c->phase != DEAD)
 		conn_run(c);
@@ -293,8 +294,10 @@ every_second(struct router *r)
 {
 	for (struct conn *c = r->conns, *next; c; c = next) {
 		next = c->next;
-		if (r->now > (c->phase == BUSY ? c->s->deadline : c->deadline) ||
-			(r->stopping && c->phase == HEAD && c->in.n == 0))
+		if (c->phase == H2)
+			h2_tick(c);
+		else if (r->now > (c->phase == BUSY ? c->s->deadline : c->deadline) ||
+			 (r->stopping && c->phase == HEAD && c->in.n == 0))
 			conn_timeout(c);
 	}
 	if (r->unbound && !r->stopping) /* the port may be free by now */

@@ -1,4 +1,4 @@
-/* LINK: src/cx-router/http1.c PKG: */
+/* LINK: src/cx-router/http1.c src/cx-router/chunk.c PKG: */
 /* Heads of requests and responses, and chunked bodies: bounds hold, what was accepted is unambiguous, and where the
  * bytes are cut changes nothing. */
 #include "http1.h"
@@ -78,6 +78,20 @@ heads(const char *p, size_t n, unsigned at)
 	}
 }
 
+static void
+trailer(const char *p, size_t n)
+{
+	static struct http1 h;
+	int r = http1_trailer(p, n, &h);
+
+	check(r >= -400 && (r <= 0 || ((size_t)r <= n && r >= 2 && memcmp(p + r - 2, "\r\n", 2) == 0)));
+	for (size_t i = 0; r > 0 && i < h.n; i++) {
+		inside(p, (size_t)r, h.fields[i].name);
+		inside(p, (size_t)r, h.fields[i].value);
+		check(h.fields[i].hop || !span_is(h.fields[i].name, "content-length"));
+	}
+}
+
 /* Reads a chunked body in pieces of at most `step`: bytes of it, where it ended, how. */
 static int
 body(const char *p, size_t n, size_t step, size_t *size, size_t *end)
@@ -120,6 +134,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	p = copy;
 	n--;
 	heads(p, n, data[0]);
+	trailer(p, n);
 	r = body(p, n, n, &size1, &end1);
 	check(body(p, n, data[0] % 7 + 1, &size2, &end2) == r && (r < 0 || (size1 == size2 && end1 == end2)));
 	free(copy);
