@@ -158,6 +158,9 @@ dispatch_again(struct router *r, int routes_changed)
 		s->tries = 0;
 		s->step = EXCHANGE;
 		dispatch(s);
-		conn_again(s->c);
+		if (s->c->h2)
+			s->down->wake(s);
+		else
+			conn_again(s->c);
 	}
 }

@@ -185,7 +185,7 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t
 	struct stream *s = nghttp2_session_get_stream_user_data(ng, id);
 
 	(void)flags;
-	if (!s || s->step == DONE || !s->up || s->req_done) {
+	if (!s || s->step == DONE || s->req_done || (s->responded && !s->up)) {
 		(void)nghttp2_session_consume(m->ng, id, n);
 		return 0;
 	}
