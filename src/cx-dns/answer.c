@@ -1,212 +1,251 @@
 #include "answer.h"
-#include <ctype.h>
 #include <string.h>
 
-#define TTL 5
-#define TYPE_ANY 255
+/* The longest question, NXDOMAIN and its SOA, NS with its address, an HTTPS record: none is near what every client takes. */
+_Static_assert(ERROR_MAX + 12 + 128 < 512, "answers of the zone are never truncated");
 
-int
-answerer_init(struct answerer *a)
-{
-	a->query = knot_pkt_new(a->in, KNOT_WIRE_MAX_PKTSIZE, NULL);
-	a->reply = knot_pkt_new(NULL, KNOT_WIRE_MAX_PKTSIZE, NULL);
-	return a->query && a->reply ? 0 : -1;
-}
+#define POINTER 0xc000
 
-void
-answerer_free(struct answerer *a)
+size_t
+answer_bare(const uint8_t *in, uint8_t rcode, uint8_t *out)
 {
-	knot_pkt_free(a->query);
-	knot_pkt_free(a->reply);
-}
-
-/* Header alone: for what is not understood well enough to be repeated. */
-static enum verdict
-bare(const uint8_t *in, uint8_t rcode, uint8_t *out, size_t *len)
-{
-	memset(out, 0, KNOT_WIRE_HEADER_SIZE);
+	memset(out, 0, HEADER);
 	memcpy(out, in, 2);
-	out[2] = (uint8_t)(0x80 | (in[2] & 0x79));
-	out[3] = (uint8_t)((in[3] & 0x10) | rcode);
-	*len = KNOT_WIRE_HEADER_SIZE;
-	return ANSWER_SEND;
+	/* RD, CD and the rest are defined for queries only. */
+	out[2] = (uint8_t)(0x80 | (in[2] & 0x78));
+	out[3] = rcode;
+	return HEADER;
 }
 
 size_t
-answer_error(const uint8_t *in, const struct query *q, uint8_t rcode, int truncated, uint8_t *out)
+answer_max(const struct asker *a)
 {
-	size_t len;
-
-	(void)bare(in, rcode, out, &len);
-	if (truncated)
-		out[2] |= 0x02;
-	out[3] |= 0x80;
-	out[5] = 1;
-	memcpy(out + len, in + len, q->question);
-	return len + q->question;
+	return a->tcp ? KNOT_WIRE_MAX_PKTSIZE : a->limit;
 }
 
-static int
-put(knot_pkt_t *p, const knot_dname_t *owner, uint16_t hint, uint16_t type, const uint8_t *data, uint16_t n)
+size_t
+answer_opt(const struct answerer *w, const struct asker *a, uint8_t extended, uint8_t *msg, size_t at)
 {
-	union {
-		knot_rdata_t rdata;
-		uint8_t room[sizeof(knot_rdata_t) + 2 * KNOT_DNAME_MAXLEN + 24];
-	} u;
-	knot_rrset_t rr;
+	uint8_t *p = msg + at;
+	size_t n = 11;
 
-	knot_rrset_init(&rr, (knot_dname_t *)owner, type, KNOT_CLASS_IN, TTL);
-	knot_rdata_init(&u.rdata, n, data);
-	rr.rrs.count = 1;
-	rr.rrs.size = (uint32_t)knot_rdata_size(n);
-	rr.rrs.rdata = &u.rdata;
-	return knot_pkt_put(p, hint, &rr, KNOT_PF_NOTRUNC);
-}
+	if (!a->edns)
+		return 0;
+	memset(p, 0, 11);
+	p[2] = KNOT_RRTYPE_OPT;
+	query_put16(p + 3, PAYLOAD);
+	p[5] = extended;
+	p[7] = (uint8_t)(a->dnssec << 7);
+	if (a->has_cookie) {
+		struct sockaddr_storage from = {0};
+		knot_edns_cookie_params_t with = {.version = KNOT_EDNS_COOKIE_VERSION,
+			.timestamp = w->time,
+			.client_addr = &from};
+		knot_edns_cookie_t client = {.len = CLIENT_COOKIE}, server;
 
-static void
-put_soa(knot_pkt_t *p, const struct zone *z, knot_section_t section)
-{
-	(void)knot_pkt_begin(p, section);
-	(void)put(p, z->apex, KNOT_COMPR_HINT_NONE, KNOT_RRTYPE_SOA, z->soa, z->soa_len);
-}
-
-static void
-fill_apex(knot_pkt_t *p, const struct zone *z, uint16_t type, enum view view)
-{
-	if (type == KNOT_RRTYPE_SOA) {
-		put_soa(p, z, KNOT_ANSWER);
-		return;
+		memcpy(&from, &a->from, sizeof(a->from));
+		memcpy(with.secret, w->secret, sizeof(with.secret));
+		memcpy(client.data, a->cookie, CLIENT_COOKIE);
+		if (knot_edns_cookie_server_generate(&server, &client, &with) == KNOT_EOK && server.len == 16) {
+			query_put16(p + n, KNOT_EDNS_OPTION_COOKIE);
+			query_put16(p + n + 2, CLIENT_COOKIE + 16);
+			memcpy(p + n + 4, a->cookie, CLIENT_COOKIE);
+			memcpy(p + n + 4 + CLIENT_COOKIE, server.data, 16);
+			n += 4 + CLIENT_COOKIE + 16;
+		}
 	}
-	(void)knot_pkt_begin(p, KNOT_ANSWER);
-	(void)put(p, knot_pkt_wire_qname(p), KNOT_COMPR_HINT_QNAME, KNOT_RRTYPE_NS, z->nsdata, z->ns_len);
-	(void)knot_pkt_begin(p, KNOT_ADDITIONAL);
-	(void)put(p, z->ns, KNOT_COMPR_HINT_NONE, KNOT_RRTYPE_A, z->answer[view], 4);
-}
-
-/* The answer of the zone to a question that it holds. */
-static void
-fill(knot_pkt_t *p, const struct zone *z, enum view view, const knot_dname_t *name, uint16_t type)
-{
-	static const uint8_t hinfo[] = "\007RFC8482";
-	const knot_dname_t *qname = knot_pkt_wire_qname(p);
-	int exists;
-	const struct node *s = zone_find(z, name, &exists);
-
-	knot_wire_set_aa(p->wire);
-	if (!s && !exists) {
-		knot_wire_set_rcode(p->wire, KNOT_RCODE_NXDOMAIN);
-		put_soa(p, z, KNOT_AUTHORITY);
-		return;
+	if (a->keepalive && a->tcp) {
+		query_put16(p + n, KNOT_EDNS_OPTION_TCP_KEEPALIVE);
+		query_put16(p + n + 2, 2);
+		query_put16(p + n + 4, IDLE_SECONDS * 10);
+		n += 6;
 	}
-	if (exists && knot_dname_labels(name, NULL) == z->apex_labels &&
-		(type == KNOT_RRTYPE_SOA || type == KNOT_RRTYPE_NS)) {
-		fill_apex(p, z, type, view);
-		return;
-	}
-	(void)knot_pkt_begin(p, KNOT_ANSWER);
-	if (type == TYPE_ANY)
-		(void)put(p, qname, KNOT_COMPR_HINT_QNAME, KNOT_RRTYPE_HINFO, hinfo, sizeof(hinfo));
-	else if (type == KNOT_RRTYPE_A && s && s->has[view])
-		(void)put(p, qname, KNOT_COMPR_HINT_QNAME, KNOT_RRTYPE_A, s->address[view], 4);
-	else
-		put_soa(p, z, KNOT_AUTHORITY);
+	query_put16(p + 9, (uint16_t)(n - 11));
+	msg[11]++; /* ARCOUNT */
+	return n;
 }
 
-static void
-put_opt(knot_pkt_t *p, const knot_pkt_t *query, uint8_t extended)
+size_t
+answer_begin(const struct asker *a, const uint8_t *question, size_t n, uint8_t rcode, uint8_t *out)
 {
-	knot_rrset_t opt;
-
-	if (knot_edns_init(&opt, PAYLOAD, extended, 0, NULL) != KNOT_EOK)
-		return;
-	if (knot_edns_do(query->opt_rr))
-		knot_edns_set_do(&opt);
-	(void)knot_pkt_begin(p, KNOT_ADDITIONAL);
-	(void)knot_pkt_put(p, KNOT_COMPR_HINT_NONE, &opt, KNOT_PF_NOTRUNC);
-	knot_rrset_clear(&opt, NULL);
+	memset(out, 0, HEADER);
+	query_put16(out, a->id);
+	out[2] = (uint8_t)(0x80 | a->rd);
+	out[3] = (uint8_t)(0x80 | a->cd << 4 | rcode);
+	out[5] = n > 0;
+	memcpy(out + HEADER, question, n);
+	return HEADER + n;
 }
 
-/* The question is read; what cannot be answered from the zone gets a code here, -1 when it can. */
-static int
-refusal(const knot_pkt_t *q)
+size_t
+answer_empty(const struct answerer *w, const struct asker *a, const uint8_t *question, size_t n, uint16_t rcode, int tc,
+	uint8_t *out)
 {
-	uint16_t type = knot_pkt_qtype(q);
+	size_t len = answer_begin(a, question, n, rcode & 15, out);
 
-	if (knot_pkt_qclass(q) != KNOT_CLASS_IN)
+	if (tc)
+		out[2] |= 2;
+	return len + answer_opt(w, a, (uint8_t)(rcode >> 4), out, len);
+}
+
+size_t
+answer_error(const struct answerer *w, const struct query *q, uint16_t rcode, uint8_t *out)
+{
+	return answer_empty(w, &q->a, q->wire + HEADER, q->question, rcode, 0, out);
+}
+
+int
+answer_refusal(const struct query *q)
+{
+	if (q->a.edns && q->version != 0)
+		return KNOT_RCODE_BADVERS;
+	if (q->qclass != KNOT_CLASS_IN)
 		return KNOT_RCODE_REFUSED;
-	if (type == KNOT_RRTYPE_OPT)
-		return KNOT_RCODE_FORMERR;
-	if (type == KNOT_RRTYPE_AXFR || type == KNOT_RRTYPE_IXFR || (type >= 249 && type <= 254))
+	if (q->type >= 249 && q->type <= 254) /* TKEY, TSIG, transfers, MAILA, MAILB */
 		return KNOT_RCODE_REFUSED;
 	return -1;
 }
 
-static enum verdict
-respond(struct answerer *a, const struct zone *z, enum view view, uint8_t *out, size_t max, size_t *len)
+/* A record whose owner is a compressed name; data may be NULL, to be filled in by the caller. Returns where they are. */
+static uint8_t *
+put(uint8_t *out, size_t *at, size_t owner, uint16_t type, const void *data, size_t n)
 {
-	knot_pkt_t *q = a->query, *p = a->reply;
-	int bad = refusal(q), old = q->opt_rr && knot_edns_get_version(q->opt_rr) != 0;
+	uint8_t *p = out + *at;
 
-	knot_pkt_clear(p);
-	if (knot_pkt_init_response(p, q) != KNOT_EOK)
-		return bare(a->in, KNOT_RCODE_FORMERR, out, len);
-	p->max_size = max;
-	knot_wire_set_ra(p->wire);
-	if (q->opt_rr)
-		(void)knot_pkt_reserve(p, KNOT_EDNS_MIN_SIZE);
-	if (old)
-		knot_wire_set_rcode(p->wire, KNOT_RCODE_NOERROR);
-	else if (bad >= 0)
-		knot_wire_set_rcode(p->wire, (uint8_t)bad);
-	else
-		fill(p, z, view, knot_pkt_qname(q), knot_pkt_qtype(q));
-	if (q->opt_rr) {
-		(void)knot_pkt_reclaim(p, KNOT_EDNS_MIN_SIZE);
-		put_opt(p, q, old ? KNOT_RCODE_BADVERS >> 4 : 0);
-	}
-	memcpy(out, p->wire, p->size);
-	*len = p->size;
-	p->max_size = KNOT_WIRE_MAX_PKTSIZE;
-	return ANSWER_SEND;
+	query_put16(p, (uint16_t)(POINTER | owner));
+	query_put16(p + 2, type);
+	query_put16(p + 4, KNOT_CLASS_IN);
+	query_put32(p + 6, TTL);
+	query_put16(p + 10, (uint16_t)n);
+	if (data)
+		memcpy(p + 12, data, n);
+	*at += 12 + n;
+	return p + 12;
 }
 
-enum verdict
-answer(struct answerer *a, const struct zone *z, enum view view, const uint8_t *in, size_t n, uint8_t *out, size_t max,
-	size_t *len, struct query *q)
+static void
+put_soa(const struct zone *z, size_t apex, uint8_t *out, size_t *at)
 {
-	uint16_t limit;
+	static const uint8_t mbox[] = "\012hostmaster", times[] = "\0\0\016\020\0\0\002\130\0\001\121\200\0\0\0";
+	uint8_t *p = put(out, at, apex, KNOT_RRTYPE_SOA, NULL, 5 + 13 + 20);
 
-	if (n < KNOT_WIRE_HEADER_SIZE || n > sizeof(a->in) || knot_wire_get_qr(in))
-		return ANSWER_DROP;
-	if (knot_wire_get_opcode(in) != KNOT_OPCODE_QUERY)
-		return bare(in, KNOT_RCODE_NOTIMPL, out, len);
-	if (knot_wire_get_qdcount(in) != 1 || knot_wire_get_ancount(in) || knot_wire_get_nscount(in))
-		return bare(in, KNOT_RCODE_FORMERR, out, len);
-	knot_pkt_clear(a->query);
-	memcpy(a->in, in, n);
-	a->query->size = n;
-	if (knot_pkt_parse(a->query, 0) != KNOT_EOK || a->query->parsed != n || a->query->qname_size == 0)
-		return bare(in, KNOT_RCODE_FORMERR, out, len);
-	limit = a->query->opt_rr ? knot_edns_get_payload(a->query->opt_rr) : 0;
-	q->limit = limit < 512 ? 512 : limit > PAYLOAD ? PAYLOAD : limit;
-	q->type = knot_pkt_qtype(a->query);
-	q->question = knot_pkt_question_size(a->query);
-	if (max <= PAYLOAD && max > q->limit) /* by UDP */
-		max = q->limit;
-	if (refusal(a->query) < 0 && !zone_holds(z, knot_pkt_qname(a->query)) &&
-		!(a->query->opt_rr && knot_edns_get_version(a->query->opt_rr) != 0))
-		return ANSWER_FORWARD;
-	return respond(a, z, view, out, max, len);
+	memcpy(p, "\002ns", 3);
+	query_put16(p + 3, (uint16_t)(POINTER | apex));
+	memcpy(p + 5, mbox, 11);
+	query_put16(p + 16, (uint16_t)(POINTER | apex));
+	query_put32(p + 18, z->serial);
+	memcpy(p + 22, times, 15); /* refresh 1 h, retry 10 min, expire 1 d */
+	p[37] = TTL; /* negative (RFC 2308, 4) */
 }
 
-int
-answer_matches(const uint8_t *query, size_t question, uint16_t id, const uint8_t *reply, size_t n)
+static unsigned
+put_addresses(const struct address *a, size_t owner, uint8_t *out, size_t *at)
 {
-	if (n < KNOT_WIRE_HEADER_SIZE + question || knot_wire_get_id(reply) != id || !knot_wire_get_qr(reply) ||
-		knot_wire_get_opcode(reply) != KNOT_OPCODE_QUERY || knot_wire_get_qdcount(reply) != 1)
+	if (a->has4)
+		(void)put(out, at, owner, KNOT_RRTYPE_A, a->v4, 4);
+	if (a->has6)
+		(void)put(out, at, owner, KNOT_RRTYPE_AAAA, a->v6, 16);
+	return a->has4 + a->has6;
+}
+
+/* SOA, NS and CAA of the apex: how many answers, with additional ones counted in out. */
+static unsigned
+put_apex(const struct zone *z, enum view view, uint16_t type, size_t apex, uint8_t *out, size_t *at)
+{
+	/* RFC 8659, 4.2: no public authority may issue for it. */
+	static const uint8_t caa[] = {0, 5, 'i', 's', 's', 'u', 'e', ';'};
+	uint8_t *p;
+
+	switch (type) {
+	case KNOT_RRTYPE_SOA:
+		put_soa(z, apex, out, at);
+		return 1;
+	case KNOT_RRTYPE_CAA:
+		(void)put(out, at, apex, type, caa, sizeof(caa));
+		return 1;
+	case KNOT_RRTYPE_NS:
+		p = put(out, at, apex, type, NULL, 5);
+		memcpy(p, "\002ns", 3);
+		query_put16(p + 3, (uint16_t)(POINTER | apex));
+		out[11] = (uint8_t)put_addresses(&z->at[view], (size_t)(p - out), out, at);
+		return 1;
+	default:
 		return 0;
-	for (size_t i = KNOT_WIRE_HEADER_SIZE; i < KNOT_WIRE_HEADER_SIZE + question; i++)
-		if (tolower(query[i]) != tolower(reply[i]))
-			return 0;
-	return 1;
+	}
+}
+
+/* RFC 9460: HTTP/2 and the port, so that a browser need not try port 80 first. */
+static void
+put_https(uint16_t port, const struct address *a, uint8_t *out, size_t *at)
+{
+	static const uint8_t head[] = "\0\001\0\0\001\0\014\002h2\010http/1.1";
+	uint8_t data[64];
+	size_t n = sizeof(head) - 1;
+
+	memcpy(data, head, n);
+	if (port != 443) {
+		memcpy(data + n, "\0\003\0\002", 4);
+		query_put16(data + n + 4, port);
+		n += 6;
+	}
+	if (a->has4) {
+		memcpy(data + n, "\0\004\0\004", 4);
+		memcpy(data + n + 4, a->v4, 4);
+		n += 8;
+	}
+	if (a->has6) {
+		memcpy(data + n, "\0\006\0\020", 4);
+		memcpy(data + n + 4, a->v6, 16);
+		n += 20;
+	}
+	(void)put(out, at, HEADER, KNOT_RRTYPE_HTTPS, data, n);
+}
+
+/* The answers to a type of a name that has a record. */
+static unsigned
+put_data(const struct zone *z, enum view view, const struct node *n, uint16_t type, uint8_t *out, size_t *at)
+{
+	const struct address *a = zone_address(z, n, view);
+
+	if (type == KNOT_RRTYPE_A && a->has4) {
+		(void)put(out, at, HEADER, type, a->v4, 4);
+		return 1;
+	}
+	if (type == KNOT_RRTYPE_AAAA && a->has6) {
+		(void)put(out, at, HEADER, type, a->v6, 16);
+		return 1;
+	}
+	if (type == KNOT_RRTYPE_HTTPS && n->records->service && n->records != &z->ns && z->https[view]) {
+		put_https(z->https[view], a, out, at);
+		return 1;
+	}
+	return 0;
+}
+
+size_t
+answer_zone(const struct answerer *w, const struct zone *z, enum view view, const struct query *q, uint8_t *out)
+{
+	static const uint8_t hinfo[] = "\007RFC8482"; /* RFC 8482, 4.2 */
+	size_t at = answer_begin(&q->a, q->wire + HEADER, q->question, KNOT_RCODE_NOERROR, out);
+	size_t apex = HEADER + q->label[q->labels - z->apex_labels];
+	unsigned answers = 0;
+	int exists;
+	const struct node *n = zone_find(z, q, &exists);
+
+	out[2] |= 4; /* AA */
+	if (!n && !exists)
+		out[3] |= KNOT_RCODE_NXDOMAIN;
+	else if (q->type == TYPE_ANY && n && n->records) {
+		(void)put(out, &at, HEADER, KNOT_RRTYPE_HINFO, hinfo, sizeof(hinfo));
+		answers = 1;
+	} else if (n && n->records == &z->self)
+		answers = put_apex(z, view, q->type, apex, out, &at);
+	else if (n && n->records)
+		answers = put_data(z, view, n, q->type, out, &at);
+	out[7] = (uint8_t)answers;
+	if (answers == 0) {
+		out[9] = 1;
+		put_soa(z, apex, out, &at);
+	}
+	return at + answer_opt(w, &q->a, 0, out, at);
 }

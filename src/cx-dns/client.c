@@ -1,149 +1,260 @@
+/* TCP connections of clients (RFC 7766): pipelined, answered in any order, closed when they do nothing. */
 #include "dns.h"
-#include <cx/buf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OUT_MAX (4 * (KNOT_WIRE_MAX_PKTSIZE + 2)) /* answers that a client does not fetch */
+#define SECOND 1000000U
+#define READ_AT_ONCE (2 + QUERY_MAX)
+
+static void
+end(struct dns *d, struct client *c)
+{
+	close(c->src.fd);
+	d->out_bytes -= c->out.n;
+	cx_buf_free(&c->in);
+	cx_buf_free(&c->out);
+	memset(c, 0, sizeof(*c));
+	c->src.fd = -1;
+	d->n_clients--;
+}
+
+/* Room for one more: of the address that has most connections, the one that will be closed next anyway, idle ones first. */
+static void
+evict(struct dns *d)
+{
+	unsigned count[CLIENTS_MAX] = {0}, most = 0;
+	struct client *gone = NULL;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		for (size_t k = 0; k < CLIENTS_MAX; k++)
+			count[i] += d->client[k].from.sin_addr.s_addr == d->client[i].from.sin_addr.s_addr;
+		if (count[i] > most)
+			most = count[i];
+	}
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &d->client[i];
+
+		if (count[i] == most && (!gone || !c->waiting > !gone->waiting ||
+						(!c->waiting == !gone->waiting && c->deadline < gone->deadline)))
+			gone = c;
+	}
+	if (gone)
+		end(d, gone);
+	d->stats->evicted++;
+}
 
 void
 client_accept(struct dns *d, const struct socket *s)
 {
-	int fd = accept4(s->src.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct client *c;
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	int fd = accept4(s->src.fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct client *c = d->client;
 
 	if (fd < 0)
 		return;
-	if (d->n_clients >= CLIENTS_MAX) {
-		close(fd);
-		return;
-	}
-	c = cx_alloc(sizeof(*c));
+	if (d->n_clients == CLIENTS_MAX)
+		evict(d);
+	while (c->src.kind == CLIENT)
+		c++;
 	c->src = (struct source){CLIENT, fd};
 	c->view = s->view;
+	c->from = from;
 	c->number = ++d->number;
-	c->deadline = d->now + IDLE_SECONDS;
-	c->out = cx_alloc(OUT_MAX);
-	c->next = d->clients;
-	d->clients = c;
+	c->deadline = d->now + IDLE_SECONDS * SECOND;
+	c->events = EPOLLIN;
 	d->n_clients++;
+	d->stats->accepted++;
 	worker_watch(d, &c->src, EPOLLIN);
 }
 
-void
-client_end(struct dns *d, struct client *c)
+/* What is waited for now; a client with much on its way is not read. */
+static void
+interest(struct dns *d, struct client *c)
 {
-	struct client **p = &d->clients;
+	uint32_t events = 0;
 
-	while (*p && *p != c)
-		p = &(*p)->next;
-	if (!*p)
-		return;
-	*p = c->next;
-	d->n_clients--;
-	close(c->src.fd);
-	c->src.fd = -1;
-	free(c->out);
-	c->out = NULL;
-	worker_free_later(d, c);
+	if (!c->eof && c->out.n < CLIENT_OUT && c->waiting < CLIENT_QUERIES)
+		events |= EPOLLIN;
+	if (c->out.n > 0)
+		events |= EPOLLOUT;
+	if (events != c->events)
+		worker_watch(d, &c->src, events);
+	c->events = events;
 }
 
 /* False when the connection is over. */
 static int
 flush(struct dns *d, struct client *c)
 {
-	while (c->out_at < c->out_n) {
-		ssize_t n = send(c->src.fd, c->out + c->out_at, c->out_n - c->out_at, MSG_NOSIGNAL);
+	ssize_t n;
 
+	while (c->out.n > 0) {
+		n = send(c->src.fd, c->out.p, c->out.n, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN) {
-			worker_watch(d, &c->src, EPOLLIN | EPOLLOUT);
-			return 1;
-		}
+		if (n < 0 && errno == EAGAIN)
+			break;
 		if (n < 0) {
-			client_end(d, c);
+			end(d, c);
 			return 0;
 		}
-		c->out_at += (size_t)n;
+		d->out_bytes -= (size_t)n;
+		cx_buf_eat(&c->out, (size_t)n);
+		/* Only all of it is progress: who takes a byte now and then would stay for ever. */
+		if (c->out.n == 0)
+			c->deadline = d->now + IDLE_SECONDS * SECOND;
 	}
-	if (c->out_n)
-		worker_watch(d, &c->src, EPOLLIN);
-	c->out_n = c->out_at = 0;
+	if (c->eof && c->out.n == 0 && c->waiting == 0) {
+		end(d, c);
+		return 0;
+	}
+	interest(d, c);
 	return 1;
 }
 
-/* False when the connection is over. */
-static int
+static void
 put(struct dns *d, struct client *c, const uint8_t *p, size_t n)
 {
-	if (n > KNOT_WIRE_MAX_PKTSIZE || c->out_n + n + 2 > OUT_MAX) {
-		client_end(d, c);
-		return 0;
-	}
-	c->out[c->out_n++] = (uint8_t)(n >> 8);
-	c->out[c->out_n++] = (uint8_t)n;
-	memcpy(c->out + c->out_n, p, n);
-	c->out_n += n;
-	return flush(d, c);
+	uint8_t length[2];
+
+	query_put16(length, (uint16_t)n);
+	cx_buf_add(&c->out, length, 2);
+	cx_buf_add(&c->out, p, n);
+	d->out_bytes += n + 2;
 }
 
 void
 client_send(struct dns *d, unsigned long long number, const uint8_t *p, size_t n)
 {
-	for (struct client *c = d->clients; c; c = c->next)
-		if (c->number == number) {
-			(void)put(d, c, p, n);
-			return;
-		}
+	struct client *c = d->client;
+
+	while (c < d->client + CLIENTS_MAX && (c->src.kind != CLIENT || c->number != number))
+		c++;
+	if (c == d->client + CLIENTS_MAX)
+		return;
+	c->waiting--;
+	if (d->out_bytes > CLIENTS_OUT) {
+		end(d, c);
+		return;
+	}
+	if (c->waiting == 0)
+		c->deadline = d->now + IDLE_SECONDS * SECOND;
+	put(d, c, p, n);
+	c->resume = 1;
+	d->resume = 1;
 }
 
+/* False: no DNS client. */
 static int
 one_query(struct dns *d, struct client *c, const uint8_t *p, size_t n)
 {
 	static uint8_t out[KNOT_WIRE_MAX_PKTSIZE];
-	struct query q = {0};
+	struct query q;
 	size_t len;
-	enum verdict v = answer(&d->answerer, &d->zone, c->view, p, n, out, sizeof(out), &len, &q);
+	int rcode;
 
-	if (v == ANSWER_FORWARD) {
-		forward_begin(d, p, n, &q, -1, NULL, c->number);
-		return c->src.fd >= 0; /* a refusal is sent at once, and may have found the connection broken */
+	q.a.from = c->from;
+	q.a.tcp = 1;
+	d->stats->queries[c->view][1]++;
+	rcode = query_read(&q, p, n);
+	if (rcode < 0)
+		return 0;
+	if (rcode > 0) {
+		d->stats->answers[rcode]++;
+		len = answer_bare(p, (uint8_t)rcode, out);
+	} else {
+		len = worker_answer(d, &q, c->view, -1, c->number, out);
 	}
-	if (v == ANSWER_SEND)
-		return put(d, c, out, len);
-	client_end(d, c); /* no DNS client */
-	return 0;
+	if (len > 0)
+		put(d, c, out, len);
+	else
+		c->waiting++;
+	return 1;
+}
+
+/* The whole queries of what came; false when the connection is over. */
+static int
+queries(struct dns *d, struct client *c)
+{
+	int stuck = c->out.n > 0;
+	size_t at = 0;
+
+	while (c->in.n - at >= 2 && c->out.n < CLIENT_OUT && c->waiting < CLIENT_QUERIES) {
+		const uint8_t *p = (const uint8_t *)c->in.p + at;
+		size_t len = query_u16(p);
+
+		if (len <= QUERY_MAX && c->in.n - at < 2 + len)
+			break;
+		if (len > QUERY_MAX || !one_query(d, c, p + 2, len)) {
+			end(d, c);
+			return 0;
+		}
+		at += 2 + len;
+	}
+	if (at > 0) {
+		cx_buf_eat(&c->in, at);
+		/* A query that has begun must be whole soon, whenever its next byte comes. */
+		if (!stuck)
+			c->deadline = d->now + (c->in.n > 0 ? QUERY_SECONDS : IDLE_SECONDS) * SECOND;
+	}
+	return 1;
 }
 
 void
 client_event(struct dns *d, struct client *c, uint32_t events)
 {
-	ssize_t n;
-	size_t at = 0;
+	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
+		size_t before = c->in.n;
+		ssize_t n = read(c->src.fd, cx_buf_room(&c->in, READ_AT_ONCE), READ_AT_ONCE);
 
-	if ((events & EPOLLOUT) && !flush(d, c))
-		return;
-	n = read(c->src.fd, c->in + c->in_n, sizeof(c->in) - c->in_n);
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		client_end(d, c);
-		return;
-	}
-	if (n < 0)
-		return;
-	c->in_n += (size_t)n;
-	c->deadline = d->now + IDLE_SECONDS;
-	while (c->in_n - at >= 2) {
-		size_t len = (size_t)(c->in[at] << 8 | c->in[at + 1]);
-
-		if (c->in_n - at < 2 + len)
-			break;
-		if (!one_query(d, c, c->in + at + 2, len))
+		if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			end(d, c);
 			return;
-		at += 2 + len;
+		}
+		if (n > 0) {
+			c->in.n += (size_t)n;
+			if (before == 0 && c->waiting == 0)
+				c->deadline = d->now + QUERY_SECONDS * SECOND;
+		}
+		if (n == 0) {
+			c->eof = 1;
+			if (events & (EPOLLERR | EPOLLHUP)) {
+				end(d, c);
+				return;
+			}
+		}
 	}
-	memmove(c->in, c->in + at, c->in_n - at);
-	c->in_n -= at;
+	if (queries(d, c))
+		(void)flush(d, c);
+}
+
+void
+client_resume(struct dns *d)
+{
+	d->resume = 0;
+	for (struct client *c = d->client; c < d->client + CLIENTS_MAX; c++)
+		if (c->resume) {
+			c->resume = 0;
+			if (queries(d, c))
+				(void)flush(d, c);
+		}
+}
+
+void
+client_sweep(struct dns *d)
+{
+	for (size_t i = 0; d->n_clients > 0 && i < CLIENTS_MAX; i++) {
+		struct client *c = &d->client[i];
+
+		if (c->src.kind != CLIENT || d->now <= c->deadline)
+			continue;
+		if (c->waiting > 0 && c->out.n == 0)
+			c->deadline = d->now + SECOND; /* resolvers take their time, which is bounded */
+		else
+			end(d, c);
+	}
 }

@@ -1,239 +1,434 @@
 /*
- * Queries for other domains, asked of the resolvers that the machine had: each
- * from a socket of its own (so a random port), with an ID of its own, its
- * reply checked (RFC 5452), by UDP for a UDP client and by TCP for a TCP client.
+ * Questions for other domains, asked of the resolvers that the machine had:
+ * from a random port, with a random ID and random case (RFC 5452), by UDP and
+ * again by TCP where that is too small. The same question is asked once.
  */
 #include "dns.h"
-#include <arpa/inet.h>
-#include <cx/buf.h>
-#include <cx/err.h>
-#include <cx/net.h>
-#include <errno.h>
-#include <stdio.h>
+#include "flight.h"
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-struct forward {
-	struct source src;
-	struct forward *next;
-	int udp; /* the client's socket, or -1 */
-	struct sockaddr_in from;
-	unsigned long long number;
-	struct query q;
-	uint16_t id, client_id;
-	size_t resolver, n, got;
-	double deadline;
-	int sent;
-	uint8_t *reply; /* of TCP: length and message */
-	uint8_t query[2 + 4096]; /* its length before it, for TCP */
-};
+#define GIVE_UP 4500000U /* us: clients wait for 5 seconds */
+#define PLAIN 600000000U /* us, before EDNS is tried again */
+#define LETTERS_SURE 12 /* random bits in a question that nobody hits by chance */
 
-void
-forward_add_resolver(struct dns *d, const char *text, const struct sockaddr_in *own)
+static uint16_t *
+of_client(struct dns *d, const struct sockaddr_in *from)
 {
-	struct sockaddr_in *sa = &d->resolver[d->n_resolvers];
-	char address[46];
-	int port = 53;
-	struct cx_err e;
+	uint32_t h = from->sin_addr.s_addr * 2654435761U;
 
-	(void)snprintf(address, sizeof(address), "%s", text);
-	if ((strchr(text, '@') && cx_net_parse(text, '@', address, &port, &e) < 0) ||
-		(strchr(text, '#') && cx_net_parse(text, '#', address, &port, &e) < 0))
-		return;
-	*sa = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	if (d->n_resolvers >= RESOLVERS_MAX - 1 || inet_pton(AF_INET, address, &sa->sin_addr) != 1)
-		return;
-	for (int i = 0; i < VIEWS; i++) /* asking ourselves would never end */
-		if (sa->sin_addr.s_addr == own[i].sin_addr.s_addr && sa->sin_port == own[i].sin_port)
-			return;
-	d->n_resolvers++;
+	return &d->per_client[h >> 22];
 }
 
-static void
-to_client(struct dns *d, const struct forward *f, const uint8_t *p, size_t n)
+/* Puts one more client on the list; NULL when too many wait, of this address or in all. */
+static struct waiter *
+wait_for(struct dns *d, struct flight *f, const struct query *q, int udp, unsigned long long number)
 {
-	if (f->udp < 0)
-		client_send(d, f->number, p, n);
+	uint16_t *count = of_client(d, &q->a.from);
+	struct waiter *w = d->free_waiter;
+
+	if (*count >= PER_CLIENT || (!w && d->waiters_used == WAITERS_MAX)) {
+		d->stats->limited++;
+		return NULL;
+	}
+	if (w)
+		d->free_waiter = w->next;
 	else
-		(void)sendto(f->udp, p, n, 0, (const struct sockaddr *)&f->from, sizeof(f->from));
+		w = &d->waiter[d->waiters_used++];
+	++*count;
+	d->waiting++;
+	w->a = q->a;
+	w->udp = udp;
+	w->number = number;
+	memcpy(w->question, q->wire + HEADER, q->question);
+	w->next = f->waiters;
+	f->waiters = w;
+	return w;
 }
 
 static void
-end(struct dns *d, struct forward *f)
+waiter_free(struct dns *d, struct waiter *w)
 {
-	struct forward **p = &d->forwards;
-
-	while (*p && *p != f)
-		p = &(*p)->next;
-	if (!*p)
-		return;
-	*p = f->next;
-	d->n_forwards--;
-	if (f->src.fd >= 0)
-		close(f->src.fd);
-	f->src.fd = -1;
-	free(f->reply);
-	worker_free_later(d, f);
+	--*of_client(d, &w->a.from);
+	d->waiting--;
+	w->next = d->free_waiter;
+	d->free_waiter = w;
 }
 
-/* Connects; a datagram is sent at once, and one that cannot be (EPERM of a firewall) is not waited for. */
-static int
-reach(struct forward *f, const struct sockaddr_in *sa, int type)
-{
-	if (connect(f->src.fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
-		return type == SOCK_STREAM && errno == EINPROGRESS ? 0 : -1;
-	if (type == SOCK_STREAM)
-		return 0;
-	f->sent = send(f->src.fd, f->query + 2, f->n, 0) == (ssize_t)f->n;
-	return f->sent ? 0 : -1;
-}
-
-/* The next resolver; when there is none left, SERVFAIL. */
 static void
-ask(struct dns *d, struct forward *f)
+answer_waiter(struct dns *d, const struct waiter *w, const struct entry *e)
 {
-	uint8_t out[512];
-	int type = f->udp < 0 ? SOCK_STREAM : SOCK_DGRAM;
+	static uint8_t out[KNOT_WIRE_MAX_PKTSIZE];
+	size_t n;
 
-	if (f->src.fd >= 0)
-		close(f->src.fd);
-	f->src.fd = -1;
-	f->sent = 0;
-	f->got = 0;
-	while (f->resolver < d->n_resolvers) {
-		const struct sockaddr_in *sa = &d->resolver[f->resolver++];
+	if (w->udp < 0) {
+		n = entry_answer(e, d->seconds, &d->answerer, &w->a, w->question, out);
+		client_send(d, w->number, out, n);
+	} else {
+		uint8_t *p = outbox_room(d, &d->down, w->udp);
 
-		f->src.fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		if (f->src.fd < 0)
-			break;
-		if (reach(f, sa, type) == 0) {
-			f->deadline = d->now + RESOLVER_SECONDS;
-			worker_watch(d, &f->src, f->sent ? EPOLLIN : EPOLLIN | EPOLLOUT);
-			return;
-		}
-		close(f->src.fd);
-		f->src.fd = -1;
+		n = entry_answer(e, d->seconds, &d->answerer, &w->a, w->question, p);
+		d->stats->truncated += p[2] >> 1 & 1;
+		outbox_add(&d->down, n, &w->a.from, 0);
 	}
-	f->query[2] = (uint8_t)(f->client_id >> 8);
-	f->query[3] = (uint8_t)f->client_id;
-	to_client(d, f, out, answer_error(f->query + 2, &f->q, KNOT_RCODE_SERVFAIL, 0, out));
-	end(d, f);
+	d->stats->answers[e->rcode & 15]++;
+}
+
+/* All who wait get it; it is kept if it may be. Takes the entry. */
+static void
+land(struct dns *d, struct flight *f, struct entry *e)
+{
+	for (struct waiter *w = f->waiters, *next; w; w = next) {
+		next = w->next;
+		answer_waiter(d, w, e);
+		waiter_free(d, w);
+	}
+	f->waiters = NULL;
+	if (e->life > 0)
+		cache_put(&d->cache, e);
+	else
+		free(e);
+	flight_end(d, f);
+}
+
+static void
+fail(struct dns *d, struct flight *f)
+{
+	land(d, f, entry_failure(&f->key, f->rcode ? f->rcode : KNOT_RCODE_SERVFAIL, d->seconds));
+}
+
+/* The query as it is sent to this resolver. */
+static size_t
+compose(struct dns *d, struct flight *f, const struct resolver *r, uint8_t *p)
+{
+	size_t question = f->key.n - 1U, n = HEADER + question;
+	uint8_t bits = f->key.p[question];
+
+	memset(p, 0, HEADER);
+	query_put16(p, f->id);
+	p[2] = bits & 1; /* RD */
+	p[3] = (uint8_t)(0x20 | (bits >> 1 & 1) << 4); /* AD: tell us (RFC 6840, 5.7); CD */
+	p[5] = 1;
+	memcpy(p + HEADER, r->folds ? f->key.p : f->question, question);
+	f->edns = r->plain_until <= d->now;
+	if (f->edns) {
+		p[11] = 1;
+		memset(p + n, 0, 11);
+		p[n + 2] = KNOT_RRTYPE_OPT;
+		query_put16(p + n + 3, PAYLOAD);
+		p[n + 7] = (uint8_t)((bits >> 2 & 1) << 7); /* DO */
+		n += 11;
+	}
+	return n;
+}
+
+/* By UDP; the datagram leaves at the end of the turn. */
+static int
+send_to(struct dns *d, struct flight *f, size_t i)
+{
+	struct resolver *r = &d->resolver[i];
+	struct port *p = resolver_port(d, r);
+	struct try *t = &f->try[f->tries];
+	uint8_t *room;
+
+	r->asked = d->now;
+	f->asked |= (uint16_t)(1U << i);
+	if (!p) {
+		d->stats->failures++;
+		f->bad |= (uint16_t)(1U << i);
+		return -1;
+	}
+	room = outbox_room(d, &d->up, p->src.fd);
+	outbox_add(&d->up, compose(d, f, r, room), NULL, f->id);
+	*t = (struct try){p, (uint8_t)i, d->now};
+	p->refs++;
+	f->tries++;
+	f->deadline = d->now + resolver_patience(r);
+	d->stats->forwarded++;
+	return 0;
+}
+
+/* The next resolver; when there is none left, what the last one said, or SERVFAIL. */
+static void
+ask(struct dns *d, struct flight *f)
+{
+	f->due = 0;
+	while (f->tries < TRIES_MAX && d->now < f->give_up) {
+		int i = resolver_choose(d, f->bad | f->asked);
+
+		if (i < 0 && (f->asked & ~f->bad) != 0) {
+			f->asked = 0; /* those that were silent, once more */
+			i = resolver_choose(d, f->bad);
+		}
+		if (i < 0)
+			break;
+		if (send_to(d, f, (size_t)i) == 0)
+			return;
+	}
+	/* One that is slow may still answer. */
+	if (f->tries > 0 && d->now < f->give_up && (f->asked & ~f->bad) != 0) {
+		f->deadline = f->give_up;
+		return;
+	}
+	fail(d, f);
+}
+
+size_t
+forward_begin(struct dns *d, const struct query *q, const struct key *k, int udp, unsigned long long number, uint8_t *out)
+{
+	struct flight *f = flight_find(d, k);
+
+	/* Our own case, which nobody else chose: the resolvers lead back to us. */
+	if (f && f->letters >= LETTERS_SURE && memcmp(f->question, q->wire + HEADER, q->question) == 0) {
+		if (d->stats->loops++ == 0)
+			(void)fputs("cx-dns: a resolver sends our own queries back to us; they are refused\n", stderr);
+		return answer_error(&d->answerer, q, KNOT_RCODE_SERVFAIL, out);
+	}
+	if (f) {
+		d->stats->merged++;
+		return wait_for(d, f, q, udp, number) ? 0 : answer_error(&d->answerer, q, KNOT_RCODE_SERVFAIL, out);
+	}
+	f = d->n_resolvers > 0 ? flight_new(d, k) : NULL;
+	if (!f || !wait_for(d, f, q, udp, number)) {
+		if (f)
+			flight_end(d, f);
+		return answer_error(&d->answerer, q, KNOT_RCODE_SERVFAIL, out);
+	}
+	f->give_up = d->now + GIVE_UP;
+	flight_due(d, f); /* not here: a failure would answer while the caller writes */
+	return 0;
+}
+
+/* The resolver's say: 1 when the question is settled by it. */
+static int
+judge(struct dns *d, struct flight *f, size_t i, struct reply *r)
+{
+	struct resolver *by = &d->resolver[i];
+
+	if (r->rcode == KNOT_RCODE_NOERROR || r->rcode == KNOT_RCODE_NXDOMAIN)
+		return 1;
+	d->stats->failures++;
+	if (f->edns && (r->rcode == KNOT_RCODE_FORMERR || r->rcode == KNOT_RCODE_NOTIMPL || r->rcode == KNOT_RCODE_BADVERS)) {
+		by->plain_until = d->now + PLAIN; /* RFC 6891, 6.2.2: once more, without */
+		f->asked &= (uint16_t)~(1U << i);
+		return 0;
+	}
+	f->bad |= (uint16_t)(1U << i);
+	f->rcode = r->rcode < 16 ? r->rcode : KNOT_RCODE_SERVFAIL;
+	return 0;
+}
+
+/* A reply that is to this flight, from that resolver. */
+static void
+take(struct dns *d, struct flight *f, size_t i, uint8_t *p, size_t n, int tcp)
+{
+	struct reply r;
+
+	d->stats->replies++;
+	if (reply_read(&r, p, n, f->key.n - 1U) < 0) {
+		d->stats->failures++;
+		f->bad |= (uint16_t)(1U << i);
+		ask(d, f);
+	} else if (r.tc && !tcp) {
+		if (stream_begin(d, f, i) < 0)
+			fail(d, f);
+	} else if (judge(d, f, i, &r)) {
+		land(d, f, entry_make(&f->key, &r, d->seconds));
+	} else {
+		ask(d, f);
+	}
+}
+
+enum match { NONE, CASELESS, EXACT };
+
+/* RFC 5452, 9.1: the question is compared here, ID and address by the caller. */
+static enum match
+matches(const struct flight *f, const uint8_t *sent, const uint8_t *p, size_t n)
+{
+	size_t question = f->key.n - 1U;
+	struct query q;
+
+	if (n < HEADER + question || !knot_wire_get_qr(p) || knot_wire_get_opcode(p) != KNOT_OPCODE_QUERY ||
+		knot_wire_get_qdcount(p) != 1)
+		return NONE;
+	if (memcmp(p + HEADER, sent, question) == 0)
+		return EXACT;
+	if (query_name(&q, p + HEADER, n - HEADER) != question - 4 || memcmp(q.name, f->key.p, question - 4) != 0 ||
+		memcmp(p + HEADER + question - 4, f->key.p + question - 4, 4) != 0)
+		return NONE;
+	return CASELESS;
+}
+
+static void
+one_reply(struct dns *d, struct port *port, uint8_t *p, size_t n)
+{
+	struct flight *f = n >= HEADER ? d->by_id[query_u16(p)] : NULL;
+	const struct resolver *r = port->resolver;
+	int t = f ? f->tries - 1 : -1;
+	enum match m;
+
+	while (t >= 0 && f->try[t].port != port)
+		t--;
+	if (t < 0 || f->stream || !r) {
+		d->stats->mismatched++;
+		return;
+	}
+	m = matches(f, r->folds ? f->key.p : f->question, p, n);
+	if (m == NONE) {
+		d->stats->mismatched++;
+		return;
+	}
+	if (m == CASELESS) {
+		/* Forged, or of one that folds case: TCP, which is not so easily forged, tells. */
+		d->stats->mismatched++;
+		if (stream_begin(d, f, f->try[t].resolver) < 0)
+			fail(d, f);
+		return;
+	}
+	resolver_answered(d, &d->resolver[f->try[t].resolver], d->now - f->try[t].sent);
+	take(d, f, f->try[t].resolver, p, n, 0);
+}
+
+/* Refused: whoever asked by it asks the next one, at once. */
+static void
+port_failed(struct dns *d, const struct port *p)
+{
+	for (size_t i = 0; i < d->flights_used; i++) {
+		struct flight *f = &d->flight[i];
+
+		if (!f->busy || f->tries == 0 || f->try[f->tries - 1].port != p || f->stream)
+			continue;
+		f->bad |= (uint16_t)(1U << f->try[f->tries - 1].resolver);
+		flight_due(d, f);
+		d->stats->failures++;
+	}
 }
 
 void
-forward_begin(struct dns *d, const uint8_t *query, size_t n, const struct query *q, int udp,
-	const struct sockaddr_in *from, unsigned long long number)
+forward_unsent(struct dns *d, uint16_t id)
 {
-	struct forward *f;
-	uint8_t out[512];
+	const struct flight *f = d->by_id[id];
 
-	/* Without a network they end as they begin, but are only freed after this turn. */
-	if (d->n_forwards + d->n_dead >= FORWARDS_MAX || d->n_resolvers == 0 || n > sizeof(f->query) - 2) {
-		struct forward refused = {.udp = udp, .number = number};
-
-		if (from)
-			refused.from = *from;
-		to_client(d, &refused, out, answer_error(query, q, KNOT_RCODE_SERVFAIL, 0, out));
-		return;
-	}
-	f = cx_alloc(sizeof(*f));
-	f->src = (struct source){UPSTREAM, -1};
-	f->udp = udp;
-	f->number = number;
-	if (from)
-		f->from = *from;
-	f->q = *q;
-	f->n = n;
-	f->client_id = (uint16_t)(query[0] << 8 | query[1]);
-	while (getrandom(&f->id, sizeof(f->id), 0) != (ssize_t)sizeof(f->id))
-		;
-	f->query[0] = (uint8_t)(n >> 8);
-	f->query[1] = (uint8_t)n;
-	memcpy(f->query + 2, query, n);
-	f->query[2] = (uint8_t)(f->id >> 8);
-	f->query[3] = (uint8_t)f->id;
-	f->next = d->forwards;
-	d->forwards = f;
-	d->n_forwards++;
-	ask(d, f);
+	if (f && f->tries > 0)
+		port_failed(d, f->try[f->tries - 1].port);
 }
 
-static void
-deliver(struct dns *d, struct forward *f, uint8_t *p, size_t n)
+void
+forward_port(struct dns *d, struct port *p)
 {
-	if (!answer_matches(f->query + 2, f->q.question, f->id, p, n))
-		return; /* forged, or late: go on waiting */
-	p[0] = (uint8_t)(f->client_id >> 8);
-	p[1] = (uint8_t)f->client_id;
-	to_client(d, f, p, n);
-	end(d, f);
+	static uint8_t in[BATCH][RESOLVER_IN];
+	static struct iovec iov[BATCH];
+	static struct mmsghdr msg[BATCH];
+	int n;
+
+	for (int i = 0; i < BATCH; i++) {
+		iov[i] = (struct iovec){in[i], RESOLVER_IN};
+		msg[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
+	}
+	n = recvmmsg(p->src.fd, msg, BATCH, MSG_DONTWAIT, NULL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		port_failed(d, p);
+	p->refs++; /* it stays while its replies are read */
+	for (int i = 0; i < n; i++)
+		one_reply(d, p, in[i], msg[i].msg_len);
+	port_release(p);
 }
 
-static void
-by_tcp(struct dns *d, struct forward *f, uint32_t events)
+/* The whole reply by TCP, or NULL: the connection failed. */
+void
+stream_ended(struct dns *d, struct flight *f, size_t i, uint8_t *p, size_t n)
 {
-	ssize_t n;
+	struct resolver *r = &d->resolver[i];
+	enum match m = p && n >= HEADER && query_u16(p) == f->id ? matches(f, r->folds ? f->key.p : f->question, p, n) : NONE;
 
-	if (!f->sent && (events & EPOLLOUT)) {
-		f->sent = send(f->src.fd, f->query, f->n + 2, MSG_NOSIGNAL) == (ssize_t)f->n + 2;
-		if (!f->sent) {
-			ask(d, f);
-			return;
-		}
-		worker_watch(d, &f->src, EPOLLIN);
-	}
-	if (!(events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
-		return;
-	if (!f->reply)
-		f->reply = cx_alloc(2 + KNOT_WIRE_MAX_PKTSIZE);
-	n = read(f->src.fd, f->reply + f->got, 2 + KNOT_WIRE_MAX_PKTSIZE - f->got);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
+	if (m == NONE) {
+		d->stats->failures++;
+		f->bad |= (uint16_t)(1U << i);
 		ask(d, f);
 		return;
 	}
-	f->got += (size_t)n;
-	if (f->got >= 2 && f->got >= 2 + (size_t)(f->reply[0] << 8 | f->reply[1]))
-		deliver(d, f, f->reply + 2, (size_t)(f->reply[0] << 8 | f->reply[1]));
+	if (m == CASELESS)
+		r->folds = 1;
+	take(d, f, i, p, n, 1);
 }
 
-void
-forward_event(struct dns *d, struct forward *f, uint32_t events)
+size_t
+stream_query(struct dns *d, struct flight *f, size_t i, uint8_t *p)
 {
-	static uint8_t in[KNOT_WIRE_MAX_PKTSIZE];
-	ssize_t n;
+	size_t n = compose(d, f, &d->resolver[i], p + 2);
 
-	if (f->udp < 0) {
-		by_tcp(d, f, events);
-		return;
-	}
-	n = recv(f->src.fd, in, sizeof(in), 0);
-	if (n > 0)
-		deliver(d, f, in, (size_t)n);
-	else if (n < 0 && errno != EAGAIN && errno != EINTR)
-		ask(d, f); /* refused: the next one at once */
+	query_put16(p, (uint16_t)n);
+	return n + 2;
 }
 
 void
 forward_drop(struct dns *d, int udp)
 {
-	for (struct forward *f = d->forwards, *next; f; f = next) {
-		next = f->next;
-		if (f->udp == udp)
-			end(d, f);
+	for (size_t i = 0; i < d->flights_used; i++)
+		for (struct waiter **w = &d->flight[i].waiters; d->flight[i].busy && *w;) {
+			struct waiter *gone = *w;
+
+			if (gone->udp != udp) {
+				w = &gone->next;
+				continue;
+			}
+			*w = gone->next;
+			waiter_free(d, gone);
+		}
+}
+
+void
+forward_due(struct dns *d)
+{
+	while (d->n_due > 0) {
+		while (d->n_due > 0) {
+			struct flight *f = d->by_id[d->due[--d->n_due]];
+
+			if (f && f->due)
+				ask(d, f);
+		}
+		outbox_flush(d, &d->up);
 	}
 }
 
 void
 forward_sweep(struct dns *d)
 {
-	for (struct forward *f = d->forwards, *next; f; f = next) {
-		next = f->next;
-		if (d->now > f->deadline)
-			ask(d, f);
+	size_t left = d->flights;
+
+	for (size_t i = 0; i < d->flights_used && left > 0; i++) {
+		struct flight *f = &d->flight[i];
+
+		if (!f->busy)
+			continue;
+		left--;
+		if (d->now < f->deadline)
+			continue;
+		if (f->stream) {
+			f->bad |= (uint16_t)(1U << f->stream->resolver);
+			d->stats->timeouts++;
+			stream_close(f->stream);
+		} else if (f->tries > 0) {
+			resolver_silent(d, &d->resolver[f->try[f->tries - 1].resolver]);
+		}
+		ask(d, f);
+	}
+}
+
+void
+forward_restart(struct dns *d)
+{
+	for (size_t i = 0; i < d->flights_used; i++) {
+		struct flight *f = &d->flight[i];
+
+		if (!f->busy)
+			continue;
+		while (f->tries > 0)
+			port_release(f->try[--f->tries].port);
+		if (f->stream)
+			stream_close(f->stream);
+		f->bad = f->asked = f->rcode = 0;
+		flight_due(d, f);
 	}
 }

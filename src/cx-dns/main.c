@@ -1,141 +1,105 @@
-/*
- * cx-dns. The parent may: it binds, and waits for the rack's bridge. The
- * worker answers, as an unprivileged user.
- */
-#include "dns.h"
+/* cx-dns: options and rack.json become what the parent does. */
+#include "parent.h"
 #include <arpa/inet.h>
-#include <cx/buf.h>
 #include <cx/err.h>
-#include <cx/net.h>
-#include <cx/own.h>
 #include <cx/proc.h>
-#include <cx/spool.h>
-#include <fcntl.h>
 #include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/inotify.h>
-#include <sys/socket.h>
 
-static const char usage[] = "usage: cx-dns\n"
+static const char usage[] = "usage: cx-dns [--workers n] [--metrics path]\n"
 			    "       cx-dns --routes dir --domain name --listen address:port --answer address\n"
-			    "       [--resolver address[@port]] ...\n";
+			    "       [--answer address] [--https port] [--resolver address[@port]] ...\n"
+			    "       [--allow network/bits] [--workers n] [--metrics path]\n";
 
-struct parent {
-	struct cx_spool spool;
-	const char *routes, *domain, *address, *answer;
-	struct cx_net_gateway gateway;
-	const char *resolvers[RESOLVERS_MAX];
-	size_t n_resolvers;
-	char listen[46];
-	int port, udp, tcp, worker_sock;
-	long uid, gid;
-};
+#define LOOPBACK "127.0.0.0/8"
 
 static int
-from_rack(struct parent *p, struct cx_err *e)
+network(const char *text, struct network *n, struct cx_err *e)
 {
-	const json_t *list;
-	size_t i;
-	json_t *v;
+	const char *slash = strchr(text, '/');
+	char address[16] = "";
+	struct in_addr in;
+	char *end = NULL;
+	long bits = slash ? strtol(slash + 1, &end, 10) : -1;
 
-	if (cx_spool_open(&p->spool, e) < 0)
-		return -1;
-	p->routes = cx_fmt("%s/routes", p->spool.path);
-	p->domain = cx_json_strd(p->spool.rack, "domain", "convox");
-	p->address = p->answer = cx_json_strd(p->spool.rack, "address", "");
-	p->gateway = (struct cx_net_gateway){.prog = "cx-dns",
-		.address = cx_json_str(p->spool.rack, "gateway"),
-		.device = cx_json_str(p->spool.rack, "bridge")};
-	p->port = (int)cx_json_int(json_object_get(p->spool.rack, "ports"), "dns", 53);
-	p->uid = (long)cx_json_int(p->spool.rack, "uid", 65534);
-	p->gid = (long)cx_json_int(p->spool.rack, "gid", 65534);
-	list = json_object_get(p->spool.rack, "resolvers");
-	json_array_foreach ((json_t *)list, i, v)
-		if (json_is_string(v) && p->n_resolvers < RESOLVERS_MAX)
-			p->resolvers[p->n_resolvers++] = json_string_value(v);
+	if (slash && slash - text < (long)sizeof(address))
+		(void)snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
+	if (bits < 0 || bits > 32 || *end || end == slash + 1 || inet_pton(AF_INET, address, &in) != 1)
+		return cx_err_set(e, CX_BAD, "\"%.60s\" is not NETWORK/BITS, for example %s", text, LOOPBACK);
+	n->mask = bits ? htonl(0xffffffffU << (32 - bits)) : 0;
+	n->at = in.s_addr & n->mask;
 	return 0;
 }
 
 static int
-prepare(struct dns *d, const struct parent *p, struct cx_err *e)
+answer(struct address *a, const char *text, struct cx_err *e)
 {
-	struct sockaddr_in own[VIEWS] = {{.sin_port = htons((uint16_t)p->port)}, {.sin_port = htons(53)}};
-	uint8_t view[VIEWS][4] = {{0}};
-
-	d->epoll = epoll_create1(EPOLL_CLOEXEC);
-	d->routes = (struct source){ROUTES, inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
-	if (d->epoll < 0 || d->routes.fd < 0)
-		return cx_err_sys(e, "epoll or inotify");
-	if (inet_pton(AF_INET, p->answer, view[VIEW_HOST]) != 1)
-		return cx_err_set(e, CX_BAD, "\"%.60s\" is not an IPv4 address", p->answer);
-	(void)inet_pton(AF_INET, p->gateway.address ? p->gateway.address : p->answer, view[VIEW_CONTAINER]);
-	(void)inet_pton(AF_INET, p->address, &own[VIEW_HOST].sin_addr);
-	if (p->gateway.address)
-		(void)inet_pton(AF_INET, p->gateway.address, &own[VIEW_CONTAINER].sin_addr);
-	for (size_t i = 0; i < p->n_resolvers; i++)
-		forward_add_resolver(d, p->resolvers[i], own);
-	if (answerer_init(&d->answerer) < 0)
-		return cx_err_set(e, CX_SYS, "no memory for packets");
-	return zone_init(&d->zone, p->domain, (const uint8_t(*)[4])view, e);
+	if (!a->has4 && inet_pton(AF_INET, text, a->v4) == 1)
+		a->has4 = 1;
+	else if (!a->has6 && inet_pton(AF_INET6, text, a->v6) == 1)
+		a->has6 = 1;
+	else
+		return cx_err_set(e, CX_BAD, "\"%.60s\" is not one IPv4 address, or one IPv6 address beside it", text);
+	return 0;
 }
 
 static int
-worker(void *arg, int sock, struct cx_err *e)
+number(const char *text, const char *what, long max, long *n, struct cx_err *e)
 {
-	struct parent *p = arg;
-	struct dns *d = cx_alloc(sizeof(*d));
+	char *end;
 
-	/* The folder becomes the working directory: the way to it may be closed to the user that we become. */
-	if (!p->routes || chdir(p->routes) < 0)
-		return cx_err_sys(e, "open the folder of routes");
-	if (prepare(d, p, e) < 0 || cx_net_drop(p->uid, p->gid, e) < 0)
-		return -1;
-	d->dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->dir < 0 ||
-		inotify_add_watch(d->routes.fd, ".", IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE) < 0)
-		return cx_err_sys(e, "watch the routes");
-	zone_load_all(&d->zone, d->dir);
-	d->parent = (struct source){PARENT, sock};
-	worker_watch(d, &d->routes, EPOLLIN);
-	worker_watch(d, &d->parent, EPOLLIN);
-	worker_add(d, p->udp, 0, VIEW_HOST);
-	worker_add(d, p->tcp, 1, VIEW_HOST);
-	cx_ready();
-	return worker_run(d);
-}
-
-static void
-tick(void *arg)
-{
-	static const struct cx_net_port ports[2] = {{SOCK_DGRAM, 53, 'u'}, {SOCK_STREAM, 53, 't'}};
-	struct parent *p = arg;
-
-	cx_net_follow(&p->gateway, ports, p->worker_sock);
+	*n = strtol(text, &end, 10);
+	if (*end || end == text || *n < 1 || *n > max)
+		return cx_err_set(e, CX_BAD, "%s: \"%.60s\" is not a number from 1 to %ld", what, text, max);
+	return 0;
 }
 
 static int
-run(struct parent *p, struct cx_err *e)
+from_rack(struct parent *p, struct cx_err *e)
 {
-	pid_t pid;
+	const json_t *rack, *ports;
 
-	p->udp = cx_net_listen(SOCK_DGRAM, p->address, p->port, NULL, e);
-	if (p->udp < 0)
+	if (cx_spool_open(&p->spool, e) < 0)
 		return -1;
-	p->tcp = cx_net_listen(SOCK_STREAM, p->address, p->port, NULL, e);
-	if (p->tcp < 0)
-		return -1;
-	pid = cx_net_worker("cx-dns", worker, p, &p->worker_sock, e);
-	if (pid < 0)
-		return -1;
-	close(p->udp);
-	close(p->tcp);
-	return cx_net_watch(pid, tick, p);
+	rack = p->spool.rack;
+	ports = json_object_get(rack, "ports");
+	p->routes = cx_fmt("%s/routes", p->spool.path);
+	if (!p->metrics)
+		p->metrics = cx_fmt("%s/run/cx-dns.metrics", p->spool.path);
+	p->domain = cx_json_strd(rack, "domain", "convox");
+	(void)snprintf(p->address, sizeof(p->address), "%s", cx_json_strd(rack, "address", ""));
+	p->gateway = (struct cx_net_gateway){.prog = "cx-dns",
+		.address = cx_json_str(rack, "gateway"),
+		.device = cx_json_str(rack, "bridge")};
+	p->port = (int)cx_json_int(ports, "dns", 53);
+	p->https[VIEW_HOST] = (uint16_t)cx_json_int(ports, "https", 443);
+	p->https[VIEW_CONTAINER] = 443;
+	p->uid = (long)cx_json_int(rack, "uid", 65534);
+	p->gid = (long)cx_json_int(rack, "gid", 65534);
+	if (answer(&p->answer[VIEW_HOST], p->address, e) < 0)
+		return cx_err_prefix(e, "rack.json: address");
+	if (!p->gateway.address)
+		return 0;
+	/* The device is the bridge alone, so whoever comes from its subnet is a container of ours. */
+	if (answer(&p->answer[VIEW_CONTAINER], p->gateway.address, e) < 0)
+		return cx_err_prefix(e, "rack.json: gateway");
+	if (network(cx_json_strd(rack, "subnet", LOOPBACK), &p->allowed[VIEW_CONTAINER], e) < 0)
+		return cx_err_prefix(e, "rack.json: subnet");
+	return 0;
 }
 
+struct options {
+	int listen, alone;
+};
+
 static int
-option(struct parent *p, int o, struct cx_err *e)
+option(struct parent *p, struct options *given, int o, struct cx_err *e)
 {
+	long n;
+
+	given->alone |= o != 'w' && o != 'm';
 	switch (o) {
 	case 'r':
 		p->routes = optarg;
@@ -144,16 +108,30 @@ option(struct parent *p, int o, struct cx_err *e)
 		p->domain = optarg;
 		return 0;
 	case 'a':
-		p->answer = optarg;
-		return 0;
+		return answer(&p->answer[VIEW_HOST], optarg, e);
 	case 's':
 		if (p->n_resolvers == RESOLVERS_MAX)
 			return cx_err_set(e, CX_BAD, "more than %d resolvers", RESOLVERS_MAX);
 		p->resolvers[p->n_resolvers++] = optarg;
 		return 0;
 	case 'l':
-		p->address = p->listen;
-		return cx_net_parse(optarg, ':', p->listen, &p->port, e);
+		given->listen = 1;
+		return cx_net_parse(optarg, ':', p->address, &p->port, e);
+	case 't':
+		if (number(optarg, "--https", 65535, &n, e) < 0)
+			return -1;
+		p->https[VIEW_HOST] = (uint16_t)n;
+		return 0;
+	case 'n':
+		return network(optarg, &p->allowed[VIEW_HOST], e);
+	case 'w':
+		if (number(optarg, "--workers", WORKERS_MAX, &n, e) < 0)
+			return -1;
+		p->workers = (int)n;
+		return 0;
+	case 'm':
+		p->metrics = optarg;
+		return 0;
 	default:
 		(void)fputs(usage, o == 'h' ? stdout : stderr);
 		exit(o == 'h' ? 0 : CX_BAD);
@@ -166,23 +144,28 @@ main(int argc, char **argv)
 	static const struct option longs[] = {{"routes", required_argument, NULL, 'r'},
 		{"domain", required_argument, NULL, 'd'}, {"listen", required_argument, NULL, 'l'},
 		{"answer", required_argument, NULL, 'a'}, {"resolver", required_argument, NULL, 's'},
+		{"https", required_argument, NULL, 't'}, {"allow", required_argument, NULL, 'n'},
+		{"workers", required_argument, NULL, 'w'}, {"metrics", required_argument, NULL, 'm'},
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	static struct parent p = {.uid = 65534, .gid = 65534};
+	static struct parent p = {.uid = 65534, .gid = 65534, .workers = 1};
+	struct options given = {0};
 	struct cx_err e;
 	int st;
 
-	if (cx_globals(&argc, argv, 0, &e) < 0)
+	if (cx_globals(&argc, argv, 0, &e) < 0 || network(LOOPBACK, &p.allowed[VIEW_HOST], &e) < 0)
 		return cx_err_report(&e, "cx-dns");
 	for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
-		if (option(&p, o, &e) < 0)
+		if (option(&p, &given, o, &e) < 0)
 			return cx_err_report(&e, "cx-dns");
-	if (optind != argc || (p.routes && (!p.domain || !p.address || !p.answer)) ||
-		(!p.routes && (p.domain || p.address))) {
+	if (optind != argc ||
+		(given.alone &&
+			(!p.routes || !p.domain || !given.listen ||
+				(!p.answer[VIEW_HOST].has4 && !p.answer[VIEW_HOST].has6)))) {
 		(void)fputs(usage, stderr);
 		return CX_BAD;
 	}
-	if (!p.routes && from_rack(&p, &e) < 0)
+	if (!given.alone && from_rack(&p, &e) < 0)
 		return cx_err_report(&e, "cx-dns");
-	st = run(&p, &e);
+	st = parent_run(&p, &e);
 	return st < 0 ? cx_err_report(&e, "cx-dns") : st;
 }
