@@ -1,10 +1,13 @@
 #include "answer.h"
 #include <string.h>
 
-/* The longest question, NXDOMAIN and its SOA, NS with its address, an HTTPS record: none is near what every client takes. */
+/* The longest question, NXDOMAIN and its SOA, NS with its address, an HTTPS record: none is near what every client
+ * takes. */
 _Static_assert(ERROR_MAX + 12 + 128 < 512, "answers of the zone are never truncated");
 
 #define POINTER 0xc000
+
+static const uint8_t ns_label[3] = {2, 'n', 's'};
 
 size_t
 answer_bare(const uint8_t *in, uint8_t rcode, uint8_t *out)
@@ -38,9 +41,8 @@ answer_opt(const struct answerer *w, const struct asker *a, uint8_t extended, ui
 	p[7] = (uint8_t)(a->dnssec << 7);
 	if (a->has_cookie) {
 		struct sockaddr_storage from = {0};
-		knot_edns_cookie_params_t with = {.version = KNOT_EDNS_COOKIE_VERSION,
-			.timestamp = w->time,
-			.client_addr = &from};
+		knot_edns_cookie_params_t with = {
+			.version = KNOT_EDNS_COOKIE_VERSION, .timestamp = w->time, .client_addr = &from};
 		knot_edns_cookie_t client = {.len = CLIENT_COOKIE}, server;
 
 		memcpy(&from, &a->from, sizeof(a->from));
@@ -106,7 +108,8 @@ answer_refusal(const struct query *q)
 	return -1;
 }
 
-/* A record whose owner is a compressed name; data may be NULL, to be filled in by the caller. Returns where they are. */
+/* A record whose owner is a compressed name; data may be NULL, to be filled in by the caller. Returns where they are.
+ */
 static uint8_t *
 put(uint8_t *out, size_t *at, size_t owner, uint16_t type, const void *data, size_t n)
 {
@@ -126,16 +129,17 @@ put(uint8_t *out, size_t *at, size_t owner, uint16_t type, const void *data, siz
 static void
 put_soa(const struct zone *z, size_t apex, uint8_t *out, size_t *at)
 {
-	static const uint8_t mbox[] = "\012hostmaster", times[] = "\0\0\016\020\0\0\002\130\0\001\121\200\0\0\0";
+	/* hostmaster; refresh 1 h, retry 10 min, expire 1 d, negative TTL (RFC 2308, 4) */
+	static const uint8_t mbox[11] = {10, 'h', 'o', 's', 't', 'm', 'a', 's', 't', 'e', 'r'},
+			     times[16] = {0, 0, 14, 16, 0, 0, 2, 88, 0, 1, 81, 128, 0, 0, 0, TTL};
 	uint8_t *p = put(out, at, apex, KNOT_RRTYPE_SOA, NULL, 5 + 13 + 20);
 
-	memcpy(p, "\002ns", 3);
+	memcpy(p, ns_label, sizeof(ns_label));
 	query_put16(p + 3, (uint16_t)(POINTER | apex));
-	memcpy(p + 5, mbox, 11);
+	memcpy(p + 5, mbox, sizeof(mbox));
 	query_put16(p + 16, (uint16_t)(POINTER | apex));
 	query_put32(p + 18, z->serial);
-	memcpy(p + 22, times, 15); /* refresh 1 h, retry 10 min, expire 1 d */
-	p[37] = TTL; /* negative (RFC 2308, 4) */
+	memcpy(p + 22, times, sizeof(times));
 }
 
 static unsigned
@@ -165,7 +169,7 @@ put_apex(const struct zone *z, enum view view, uint16_t type, size_t apex, uint8
 		return 1;
 	case KNOT_RRTYPE_NS:
 		p = put(out, at, apex, type, NULL, 5);
-		memcpy(p, "\002ns", 3);
+		memcpy(p, ns_label, sizeof(ns_label));
 		query_put16(p + 3, (uint16_t)(POINTER | apex));
 		out[11] = (uint8_t)put_addresses(&z->at[view], (size_t)(p - out), out, at);
 		return 1;
@@ -178,27 +182,27 @@ put_apex(const struct zone *z, enum view view, uint16_t type, size_t apex, uint8
 static void
 put_https(uint16_t port, const struct address *a, uint8_t *out, size_t *at)
 {
-	static const uint8_t head[] = "\0\001\0\0\001\0\014\002h2\010http/1.1";
-	uint8_t data[64];
-	size_t n = sizeof(head) - 1;
+	/* Priority 1, target ".", alpn h2 and http/1.1. */
+	static const uint8_t head[] = {0, 1, 0, 0, 1, 0, 12, 2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+	uint8_t data[64], *p = data + sizeof(head);
 
-	memcpy(data, head, n);
+	memcpy(data, head, sizeof(head));
 	if (port != 443) {
-		memcpy(data + n, "\0\003\0\002", 4);
-		query_put16(data + n + 4, port);
-		n += 6;
+		query_put32(p, 3U << 16 | 2); /* port */
+		query_put16(p + 4, port);
+		p += 6;
 	}
 	if (a->has4) {
-		memcpy(data + n, "\0\004\0\004", 4);
-		memcpy(data + n + 4, a->v4, 4);
-		n += 8;
+		query_put32(p, 4U << 16 | 4); /* ipv4hint */
+		memcpy(p + 4, a->v4, 4);
+		p += 8;
 	}
 	if (a->has6) {
-		memcpy(data + n, "\0\006\0\020", 4);
-		memcpy(data + n + 4, a->v6, 16);
-		n += 20;
+		query_put32(p, 6U << 16 | 16); /* ipv6hint */
+		memcpy(p + 4, a->v6, 16);
+		p += 20;
 	}
-	(void)put(out, at, HEADER, KNOT_RRTYPE_HTTPS, data, n);
+	(void)put(out, at, HEADER, KNOT_RRTYPE_HTTPS, data, (size_t)(p - data));
 }
 
 /* The answers to a type of a name that has a record. */

@@ -34,7 +34,6 @@ size_t answer_max(const struct asker *a);
 /* An rcode for what neither the zone nor a resolver is asked, or -1. */
 int answer_refusal(const struct query *q);
 /* The zone's answer to a question that it holds; out holds PAYLOAD. */
-size_t answer_zone(
-	const struct answerer *w, const struct zone *z, enum view view, const struct query *q, uint8_t *out);
+size_t answer_zone(const struct answerer *w, const struct zone *z, enum view view, const struct query *q, uint8_t *out);
 
 #endif

@@ -76,7 +76,10 @@ cache_put(struct cache *c, struct entry *e)
 	while (c->entries >= CACHE_ENTRIES || (c->entries > 0 && c->bytes + e->size > CACHE_BYTES)) {
 		struct entry *oldest = c->newest.newer;
 
-		drop(c, place(c, oldest->hash, oldest->key, oldest->key_n));
+		p = place(c, oldest->hash, oldest->key, oldest->key_n);
+		if (!*p)
+			abort(); /* what is in the ring is in the table */
+		drop(c, p);
 	}
 	p = &c->bucket[e->hash % CACHE_BUCKETS];
 	e->chain = *p;

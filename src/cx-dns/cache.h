@@ -47,7 +47,7 @@ struct entry {
 	uint32_t n; /* bytes behind the question */
 	uint8_t *key, *body; /* within bytes */
 	uint16_t *ttl_at; /* within body */
-	uint8_t bytes[];
+	/* what they point to follows */
 };
 
 struct cache {
@@ -58,7 +58,8 @@ struct cache {
 };
 
 void key_make(struct key *k, const struct query *q, uint32_t seed);
-/* 0, or -1 when it is malformed. question: the bytes of name, type and class, which were compared. TTLs are bounded in p. */
+/* 0, or -1 when it is malformed. question: the bytes of name, type and class, which were compared. TTLs are bounded in
+ * p. */
 int reply_read(struct reply *r, uint8_t *p, size_t n, size_t question);
 /* Owned by the caller until cache_put; freed with free(). now: seconds. */
 struct entry *entry_make(const struct key *k, const struct reply *r, uint32_t now);

@@ -21,7 +21,8 @@ end(struct dns *d, struct client *c)
 	d->n_clients--;
 }
 
-/* Room for one more: of the address that has most connections, the one that will be closed next anyway, idle ones first. */
+/* Room for one more: of the address that has most connections, the one that will be closed next anyway, idle ones
+ * first. */
 static void
 evict(struct dns *d)
 {

@@ -99,7 +99,8 @@ struct waiter {
 	uint8_t question[QUESTION_MAX];
 };
 
-struct try {
+struct
+try {
 	struct port *port;
 	uint8_t resolver;
 	uint64_t sent;
@@ -131,6 +132,11 @@ struct scrape {
 	uint64_t deadline;
 };
 
+struct load {
+	uint64_t since, datagrams;
+	int busy;
+};
+
 struct network {
 	uint32_t at, mask; /* network order */
 };
@@ -140,6 +146,7 @@ struct dns {
 	uint64_t now; /* us */
 	uint32_t seconds;
 	unsigned turn;
+	struct load load;
 	struct zone zone;
 	struct routes routes;
 	struct answerer answerer;
@@ -207,8 +214,8 @@ void client_resume(struct dns *d);
 void client_send(struct dns *d, unsigned long long number, const uint8_t *p, size_t n);
 
 /* forward.c: asks resolvers. Bytes of an answer for now, or 0. udp is the socket to answer by, or -1 for `number`. */
-size_t forward_begin(struct dns *d, const struct query *q, const struct key *k, int udp, unsigned long long number,
-	uint8_t *out);
+size_t forward_begin(
+	struct dns *d, const struct query *q, const struct key *k, int udp, unsigned long long number, uint8_t *out);
 void forward_port(struct dns *d, struct port *p);
 void forward_stream(struct dns *d, struct stream *s, uint32_t events);
 /* Asks for those that begin and those that were refused; their messages leave. */

@@ -175,7 +175,8 @@ ask(struct dns *d, struct flight *f)
 }
 
 size_t
-forward_begin(struct dns *d, const struct query *q, const struct key *k, int udp, unsigned long long number, uint8_t *out)
+forward_begin(
+	struct dns *d, const struct query *q, const struct key *k, int udp, unsigned long long number, uint8_t *out)
 {
 	struct flight *f = flight_find(d, k);
 
@@ -209,9 +210,10 @@ judge(struct dns *d, struct flight *f, size_t i, struct reply *r)
 	if (r->rcode == KNOT_RCODE_NOERROR || r->rcode == KNOT_RCODE_NXDOMAIN)
 		return 1;
 	d->stats->failures++;
-	if (f->edns && (r->rcode == KNOT_RCODE_FORMERR || r->rcode == KNOT_RCODE_NOTIMPL || r->rcode == KNOT_RCODE_BADVERS)) {
+	if (f->edns &&
+		(r->rcode == KNOT_RCODE_FORMERR || r->rcode == KNOT_RCODE_NOTIMPL || r->rcode == KNOT_RCODE_BADVERS)) {
 		by->plain_until = d->now + PLAIN; /* RFC 6891, 6.2.2: once more, without */
-		f->asked &= (uint16_t)~(1U << i);
+		f->asked &= (uint16_t) ~(1U << i);
 		return 0;
 	}
 	f->bad |= (uint16_t)(1U << i);
@@ -340,7 +342,8 @@ void
 stream_ended(struct dns *d, struct flight *f, size_t i, uint8_t *p, size_t n)
 {
 	struct resolver *r = &d->resolver[i];
-	enum match m = p && n >= HEADER && query_u16(p) == f->id ? matches(f, r->folds ? f->key.p : f->question, p, n) : NONE;
+	enum match m =
+		p && n >= HEADER && query_u16(p) == f->id ? matches(f, r->folds ? f->key.p : f->question, p, n) : NONE;
 
 	if (m == NONE) {
 		d->stats->failures++;

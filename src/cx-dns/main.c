@@ -70,9 +70,8 @@ from_rack(struct parent *p, struct cx_err *e)
 		p->metrics = cx_fmt("%s/run/cx-dns.metrics", p->spool.path);
 	p->domain = cx_json_strd(rack, "domain", "convox");
 	(void)snprintf(p->address, sizeof(p->address), "%s", cx_json_strd(rack, "address", ""));
-	p->gateway = (struct cx_net_gateway){.prog = "cx-dns",
-		.address = cx_json_str(rack, "gateway"),
-		.device = cx_json_str(rack, "bridge")};
+	p->gateway = (struct cx_net_gateway){
+		.prog = "cx-dns", .address = cx_json_str(rack, "gateway"), .device = cx_json_str(rack, "bridge")};
 	p->port = (int)cx_json_int(ports, "dns", 53);
 	p->https[VIEW_HOST] = (uint16_t)cx_json_int(ports, "https", 443);
 	p->https[VIEW_CONTAINER] = 443;
@@ -157,10 +156,8 @@ main(int argc, char **argv)
 	for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
 		if (option(&p, &given, o, &e) < 0)
 			return cx_err_report(&e, "cx-dns");
-	if (optind != argc ||
-		(given.alone &&
-			(!p.routes || !p.domain || !given.listen ||
-				(!p.answer[VIEW_HOST].has4 && !p.answer[VIEW_HOST].has6)))) {
+	if (optind != argc || (given.alone && (!p.routes || !p.domain || !given.listen ||
+						      (!p.answer[VIEW_HOST].has4 && !p.answer[VIEW_HOST].has6)))) {
 		(void)fputs(usage, stderr);
 		return CX_BAD;
 	}

@@ -55,7 +55,8 @@ metrics_event(struct dns *d, struct scrape *s)
 		metrics_gauges(d);
 		stats_text(d->all, d->workers, &text);
 		cx_buf_addf(&b,
-			"HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"
+			"HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0; "
+			"charset=utf-8\r\n"
 			"Content-Length: %zu\r\nConnection: close\r\n\r\n",
 			text.n);
 		cx_buf_add(&b, text.p, text.n);

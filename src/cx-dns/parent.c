@@ -122,7 +122,7 @@ static int
 other(struct stat *seen, const struct stat *now)
 {
 	int is = seen->st_ino != now->st_ino || seen->st_dev != now->st_dev ||
-		seen->st_mtim.tv_sec != now->st_mtim.tv_sec || seen->st_mtim.tv_nsec != now->st_mtim.tv_nsec;
+		 seen->st_mtim.tv_sec != now->st_mtim.tv_sec || seen->st_mtim.tv_nsec != now->st_mtim.tv_nsec;
 
 	*seen = *now;
 	return is;
@@ -283,7 +283,8 @@ watch(struct parent *p, struct cx_err *e)
 int
 parent_run(struct parent *p, struct cx_err *e)
 {
-	p->stats = mmap(NULL, sizeof(*p->stats) * WORKERS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p->stats =
+		mmap(NULL, sizeof(*p->stats) * WORKERS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (p->stats == MAP_FAILED || getrandom(p->secret, sizeof(p->secret), 0) != (ssize_t)sizeof(p->secret))
 		return cx_err_sys(e, "memory or random numbers");
 	if (bind_all(p, e) < 0)

@@ -104,8 +104,8 @@ entry_new(const struct key *k, size_t ttls, size_t body)
 	e->key_n = k->n;
 	e->question = (uint16_t)(k->n - 1);
 	e->ttls = (uint16_t)ttls;
-	e->ttl_at = (uint16_t *)(void *)e->bytes;
-	e->key = e->bytes + ttls * sizeof(uint16_t);
+	e->ttl_at = (uint16_t *)(void *)(e + 1);
+	e->key = (uint8_t *)(e->ttl_at + ttls);
 	e->body = e->key + k->n;
 	e->n = (uint32_t)body;
 	memcpy(e->key, k->p, k->n);

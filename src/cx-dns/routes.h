@@ -22,7 +22,8 @@ struct routes {
 	size_t apps, cap, names;
 };
 
-/* Takes this folder (owned from now on) for the one before it, watches it and loads all; it becomes the working directory. */
+/* Takes this folder (owned from now on) for the one before it, watches it and loads all; it becomes the working
+ * directory. */
 int routes_open(struct routes *r, int dir, struct cx_err *e);
 /* The descriptor r->inotify is readable. */
 void routes_changed(struct routes *r);

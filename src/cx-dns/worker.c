@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SWEEP 50000U /* us */
 #define UDP_IN 2048
+/* As a network card moderates its interrupts: at this many datagrams a second a rest lets them come in batches. */
+#define BUSY_RATE 40000U
+#define BUSY_WINDOW 1000U /* us in which they are counted */
+#define REST 100000 /* ns */
 
 static volatile sig_atomic_t ended;
 
@@ -203,6 +208,7 @@ serve(struct dns *d, const struct socket *s)
 	for (int i = 0; i < BATCH; i++)
 		msg[i].msg_hdr.msg_namelen = sizeof(from[i]);
 	n = recvmmsg(s->src.fd, msg, BATCH, MSG_DONTWAIT, NULL);
+	d->load.datagrams += n > 0 ? (unsigned)n : 0;
 	for (int i = 0; i < n; i++) {
 		uint8_t *out = outbox_room(d, &d->down, s->src.fd);
 		/* A longer one is cut short, and so FORMERR. */
@@ -277,6 +283,21 @@ worker_init(struct dns *d)
 	tell_time(d);
 }
 
+static void
+rest(struct dns *d)
+{
+	static const struct timespec ts = {.tv_nsec = REST};
+	uint64_t us = d->now - d->load.since;
+
+	if (us >= BUSY_WINDOW) {
+		d->load.busy = d->load.datagrams * 1000000U > us * BUSY_RATE;
+		d->load.datagrams = 0;
+		d->load.since = d->now;
+	}
+	if (d->load.busy)
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+}
+
 int
 worker_run(struct dns *d)
 {
@@ -292,6 +313,7 @@ worker_run(struct dns *d)
 	(void)sigemptyset(&old);
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGINT, &sa, NULL);
+	(void)prctl(PR_SET_TIMERSLACK, 1UL);
 	while (!ended && !d->ended) {
 		int busy = d->flights > 0 || d->n_clients > 0;
 		int n = epoll_pwait(d->epoll, ev, EVENTS_MAX, busy ? 50 : 1000, &old);
@@ -301,6 +323,7 @@ worker_run(struct dns *d)
 		for (int i = 0; i < n; i++)
 			handle(d, ev[i].data.ptr, ev[i].events);
 		end_turn(d);
+		rest(d);
 	}
 	return 0;
 }

@@ -22,7 +22,8 @@ slot(uint32_t h, size_t buckets)
 	return (h ^ h >> 15) & (buckets - 1);
 }
 
-/* From the right, so that each name's hash goes on from that of the name above it. hash[i] is that of the name at label i. */
+/* From the right, so that each name's hash goes on from that of the name above it. hash[i] is that of the name at label
+ * i. */
 static void
 hashes(const struct zone *z, const struct query *q, uint32_t hash[KNOT_DNAME_MAXLABELS + 1])
 {
@@ -142,15 +143,16 @@ void
 zone_add(struct zone *z, const struct query *q, struct record *r)
 {
 	uint32_t hash[KNOT_DNAME_MAXLABELS + 1];
-	struct node *n, *first = NULL;
+	struct node *first;
 	struct record **p;
 
 	hashes(z, q, hash);
-	for (int i = 0; i <= q->labels - z->apex_labels; i++) {
-		n = make(z, q->name + q->label[i], q->name_len - q->label[i], hash[i]);
+	first = make(z, q->name, q->name_len, hash[0]);
+	first->refs++;
+	for (int i = 1; i <= q->labels - z->apex_labels; i++) {
+		struct node *n = make(z, q->name + q->label[i], q->name_len - q->label[i], hash[i]);
+
 		n->refs++;
-		if (i == 0)
-			first = n;
 		if (i == 1 && q->name[0] == 1 && q->name[1] == '*')
 			n->star = first;
 	}
@@ -193,7 +195,7 @@ zone_name(const struct zone *z, const char *host, struct query *q)
 	knot_dname_storage_t name;
 
 	return knot_dname_from_str(name, host, sizeof(name)) && query_name(q, name, sizeof(name)) > 0 &&
-		zone_holds(z, q);
+	       zone_holds(z, q);
 }
 
 int
@@ -220,7 +222,9 @@ zone_init(struct zone *z, const char *domain, const struct address at[VIEWS], co
 	z->self.file = z->ns.file = "";
 	z->ns.service = 1;
 	zone_add(z, &q, &z->self);
-	memcpy(name, "\002ns", 3);
+	name[0] = 2;
+	name[1] = 'n';
+	name[2] = 's';
 	memcpy(name + 3, z->apex, z->apex_len);
 	(void)query_name(&q, name, sizeof(name));
 	zone_add(z, &q, &z->ns);

@@ -47,8 +47,8 @@ struct zone {
 };
 
 /* domain as text. */
-int zone_init(
-	struct zone *z, const char *domain, const struct address at[VIEWS], const uint16_t https[VIEWS], struct cx_err *e);
+int zone_init(struct zone *z, const char *domain, const struct address at[VIEWS], const uint16_t https[VIEWS],
+	struct cx_err *e);
 void zone_free(struct zone *z);
 /* Reads a host as text into q->name; false when it is none of the domain. */
 int zone_name(const struct zone *z, const char *host, struct query *q);
