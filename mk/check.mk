@@ -64,7 +64,8 @@ bench: all ## speed, side by side with the peers; prints the table of doc/perfor
 DEPS_BUILD = gcc make pkg-config libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev libarchive-dev libknot-dev libnghttp2-dev
 DEPS_RUN = docker.io iptables iproute2 ca-certificates curl jq
 DEPS_TEST = bats clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc python3 python3-jsonschema \
-	busybox-static hyperfine bind9-dnsutils libnss3-tools python3-h2 openssl valgrind git procps parallel bsdextrautils docker-compose
+	busybox-static hyperfine bind9-dnsutils libnss3-tools python3-h2 openssl valgrind git procps parallel bsdextrautils docker-compose \
+	ldnsutils knot-dnsutils python3-dnspython
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 need = for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$p; done
 define install_missing

@@ -31,7 +31,7 @@
 #define WAITERS_MAX 4096 /* clients that wait for those */
 #define PER_CLIENT 1024 /* of one address */
 #define STREAMS_MAX 64 /* connections to resolvers */
-#define TRIES_MAX 6
+#define TRIES_MAX 16
 #define RESOLVER_IN 4096 /* bytes of a resolver's datagram */
 #define SCRAPES_MAX 4 /* readers of metrics at a time */
 
@@ -236,6 +236,8 @@ void resolver_clear(struct dns *d);
 /* The one to ask next, not among those of the bits; -1: none is left. */
 int resolver_choose(const struct dns *d, unsigned without);
 void resolver_answered(struct dns *d, struct resolver *r, uint64_t took);
+/* It could not be reached: others come first for a while. */
+void resolver_refused(struct resolver *r);
 void resolver_silent(struct dns *d, struct resolver *r);
 /* us to wait for it before the next one is asked too. */
 uint64_t resolver_patience(const struct resolver *r);

@@ -296,6 +296,8 @@ one_reply(struct dns *d, struct port *port, uint8_t *p, size_t n)
 static void
 port_failed(struct dns *d, const struct port *p)
 {
+	if (p->resolver)
+		resolver_refused(p->resolver);
 	for (size_t i = 0; i < d->flights_used; i++) {
 		struct flight *f = &d->flight[i];
 

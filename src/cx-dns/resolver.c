@@ -160,11 +160,17 @@ resolver_answered(struct dns *d, struct resolver *r, uint64_t took)
 }
 
 void
-resolver_silent(struct dns *d, struct resolver *r)
+resolver_refused(struct resolver *r)
 {
 	r->rtt = r->rtt * 2 + 400000;
 	if (r->rtt > RTT_MAX)
 		r->rtt = RTT_MAX;
+}
+
+void
+resolver_silent(struct dns *d, struct resolver *r)
+{
+	resolver_refused(r);
 	d->stats->timeouts++;
 }
 
