@@ -170,6 +170,23 @@ teardown() {
 	[ "$output" = 404 ]
 }
 
+@test "two apps of two services each call one another by name over verified TLS; one goes, the other stays" {
+	for pair in "left right" "right left"; do
+		set -- $pair
+		cp -R "$ROOT/build/examples/hello" "$BATS_TEST_TMPDIR/$1"
+		sed -i "s/api.hello.convox/api.$2.t$N.test/; s/count: 2/count: 1/" "$BATS_TEST_TMPDIR/$1/convox.yml"
+		cx -a "$1" -C "$BATS_TEST_TMPDIR/$1" deploy --create > /dev/null
+	done
+	[[ "$(get "web.left.t$N.test")" == *"asked https://api.right.t$N.test: request 1 served by api process"* ]]
+	[[ "$(get "web.right.t$N.test")" == *"asked https://api.left.t$N.test: request 1 served by api process"* ]]
+	cx apps delete right --force
+	[ "$(get "api.left.t$N.test" -o /dev/null -w '%{http_code}')" = 200 ]
+	[ "$(cx -a left ps --json | jq '.processes | length')" -eq 2 ]
+	# Its other half is gone by name, and it says so itself.
+	[[ "$(get "web.left.t$N.test")" == *"cannot ask https://api.right.t$N.test"* ]]
+	cx apps delete left --force
+}
+
 @test "a crash restarts the same container, and no route points at a dead one meanwhile" {
 	cx deploy --create > /dev/null
 	id=$(cx ps --json | jq -r '.processes[0].id')
