@@ -29,7 +29,8 @@ small() {
 	run --separate-stderr cx-manifest check missing.yml convox.yml
 	[ "$status" -eq 100 ]
 	[[ "$stderr" == *missing.yml* ]]
-	run --separate-stderr cx-manifest check convox.yml
+	printf 'services:\n  web: {port: 3000}\n' > silent.yml
+	run --separate-stderr cx-manifest check silent.yml
 	[ "$status" -eq 0 ]
 	[ -z "$output$stderr" ]
 }

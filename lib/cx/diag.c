@@ -25,27 +25,43 @@ known(const struct cx_diags *d, unsigned line, unsigned column, const char *text
 	return 0;
 }
 
+/* Where a new one is kept, NULL for nowhere. */
+static struct cx_diag *
+room(struct cx_diags *d, int warning)
+{
+	if (d->n < CX_DIAG_MAX)
+		return &d->list[d->n];
+	for (unsigned i = CX_DIAG_MAX; !warning && i-- > 0;)
+		if (d->list[i].warning)
+			return &d->list[i];
+	return NULL;
+}
+
 static void add(struct cx_diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt,
 	va_list ap) __attribute__((format(printf, 6, 0)));
 
 static void
 add(struct cx_diags *d, int warning, unsigned line, unsigned column, const char *path, const char *fmt, va_list ap)
 {
-	struct cx_diag *g = &d->list[d->n < CX_DIAG_MAX ? d->n : CX_DIAG_MAX - 1];
+	struct cx_diag *g;
 	char text[1024];
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	d->dropped = known(d, line, column, text);
-	if (d->dropped)
+	d->last = NULL;
+	if (known(d, line, column, text))
 		return;
+	g = room(d, warning);
 	d->errors += !warning;
 	d->warnings += warning;
-	if (d->n++ >= CX_DIAG_MAX)
+	d->n++;
+	if (!g)
 		return;
 	(void)cx_err_set(&g->e, CX_BAD, "%s%.300s%s%s", warning && !cx_json_wanted() ? "warning: " : "", path,
 		*path ? ": " : "", text);
 	(void)cx_err_at(&g->e, d->file, line, column);
 	g->warning = warning;
+	g->turn = d->n;
+	d->last = g;
 }
 
 void
@@ -73,21 +89,24 @@ cx_diag_hint(struct cx_diags *d, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (d->n == 0 || d->n > CX_DIAG_MAX || d->dropped)
+	if (!d->last)
 		return;
 	va_start(ap, fmt);
-	(void)vsnprintf(d->list[d->n - 1].e.hint, sizeof(d->list[0].e.hint), fmt, ap);
+	(void)vsnprintf(d->last->e.hint, sizeof(d->last->e.hint), fmt, ap);
 	va_end(ap);
 }
 
 static int
 by_place(const void *a, const void *b)
 {
-	const struct cx_err *x = &((const struct cx_diag *)a)->e, *y = &((const struct cx_diag *)b)->e;
+	const struct cx_diag *g = a, *h = b;
+	const struct cx_err *x = &g->e, *y = &h->e;
 
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
-	return x->column < y->column ? -1 : x->column > y->column;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return g->turn < h->turn ? -1 : g->turn > h->turn;
 }
 
 /* The source line with a caret below its column; control bytes do not reach the terminal. */

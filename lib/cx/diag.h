@@ -1,6 +1,7 @@
 /*
  * Findings about a YAML file: each says file, line, column, path of the key,
- * what is wrong and what to do. Errors beyond CX_DIAG_MAX are counted, not kept.
+ * what is wrong and what to do. Those beyond CX_DIAG_MAX are counted, not kept;
+ * an error takes the room of a warning.
  */
 #ifndef CX_DIAG_H
 #define CX_DIAG_H
@@ -14,6 +15,7 @@ struct cx_node;
 
 struct cx_diag {
 	int warning;
+	unsigned turn; /* which one it was: findings at one place keep their order */
 	struct cx_err e;
 };
 
@@ -22,7 +24,7 @@ struct cx_diags {
 	struct cx_diag list[CX_DIAG_MAX];
 	unsigned n, errors, warnings;
 	int quiet; /* warnings are counted, not printed */
-	int dropped; /* the last one was there already: its hint goes too */
+	struct cx_diag *last; /* what a hint is about; NULL when it was not kept */
 };
 
 /* An error at a place (line 0: none). `path` such as "services.web.port", or "". */

@@ -11,7 +11,7 @@
 json_t *
 cx_spec_manifest(struct cx_spool *s, const char *app, const json_t *release, struct cx_err *e)
 {
-	const char *argv[] = {"cx-manifest", "--release", NULL};
+	const char *argv[] = {"cx-manifest", "--release", "--quiet", NULL};
 	const char *id = cx_json_str(release, "id"), *text = cx_json_str(release, "manifest");
 	CX_JSON json_t *env = NULL, *in = NULL, *doc = NULL;
 	CX_BUF struct cx_buf out = {0};
@@ -155,27 +155,31 @@ cx_spec_command(const json_t *command)
 	return words;
 }
 
-static int
-names_resource(const json_t *service, const char *url_name)
-{
-	size_t i;
-	json_t *r;
-
-	json_array_foreach (json_object_get(service, "resources"), i, r) {
-		CX_FREE char *name = cx_spec_url_name(json_string_value(r) ? json_string_value(r) : "");
-
-		if (strcmp(name, url_name) == 0)
-			return 1;
-	}
-	return 0;
-}
-
 static void
 add_env(json_t *list, const char *name, const char *value)
 {
 	CX_FREE char *pair = cx_fmt("%s=%s", name, value);
 
 	(void)json_array_append_new(list, json_string(pair));
+}
+
+/* The URL of each resource that the service names, as NAME_URL or as what the service calls it. */
+static void
+add_urls(json_t *list, const json_t *service, const json_t *env, const json_t *urls)
+{
+	const json_t *variables = json_object_get(service, "resourceVariables");
+	size_t i;
+	json_t *r;
+
+	json_array_foreach (json_object_get(service, "resources"), i, r) {
+		const char *name = json_string_value(r) ? json_string_value(r) : "",
+			   *own = cx_json_str(variables, name);
+		CX_FREE char *usual = cx_spec_url_name(name);
+		const char *url = cx_json_str(urls, usual);
+
+		if (url && !json_object_get(env, own ? own : usual))
+			add_env(list, own ? own : usual, url);
+	}
 }
 
 /* The whitelisted environment, then what the rack says; a variable that the app sets itself wins over a resource's URL.
@@ -194,25 +198,32 @@ make_env(const json_t *rack, const char *app, const char *release, const json_t 
 			add_env(list, name, json_string_value(v));
 	for (size_t i = 0; i < 3; i++)
 		add_env(list, own[i][0], own[i][1]);
-	json_object_foreach ((json_t *)urls, name, v)
-		if (names_resource(service, name) && !json_object_get(env, name))
-			add_env(list, name, json_string_value(v));
+	add_urls(list, service, env, urls);
 	return list;
 }
 
-/* A volume of its own for a bare path: kept over releases, shared by the processes of one service, labelled for its
- * removal. */
+/*
+ * A volume of the app, kept over releases, labelled for its removal. A bare path is shared by the processes of one
+ * service, NAME:/path by the services that name it: no service is called "-".
+ */
 static json_t *
-named_volume(const char *rack, const char *app, const char *service, const char *path)
+own_volume(const char *rack, const char *app, const char *service, const char *text)
 {
-	CX_FREE char *source = cx_fmt("%s.%s.volume.%s%s", rack, app, service, path);
+	const char *colon = strchr(text, ':'), *path = colon ? colon + 1 : text;
+	CX_FREE char *target = cx_strndup(path, strcspn(path, ":"));
+	CX_FREE char *source = colon ? cx_fmt("%s.%s.volume.-.%.*s", rack, app, (int)(colon - text), text)
+				     : cx_fmt("%s.%s.volume.%s%s", rack, app, service, path);
 
 	for (char *p = source; *p; p++)
 		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '_')
 			*p = '.';
-	return json_pack("{s:s,s:s,s:s,s:{s:{s:s,s:s,s:s,s:s}}}", "Type", "volume", "Source", source, "Target", path,
-		"VolumeOptions", "Labels", "convox.rack", rack, "convox.app", app, "convox.service", service,
-		"convox.type", "volume");
+	json_t *v = json_pack("{s:s,s:s,s:s,s:{s:{s:s,s:s,s:s,s:s}}}", "Type", "volume", "Source", source, "Target",
+		target, "VolumeOptions", "Labels", "convox.rack", rack, "convox.app", app, "convox.service",
+		colon ? "" : service, "convox.type", "volume");
+
+	if (strcmp(path + strlen(target), ":ro") == 0)
+		(void)json_object_set_new(v, "ReadOnly", json_true());
+	return v;
 }
 
 static void
@@ -224,10 +235,10 @@ add_volumes(json_t *host, const char *rack, const char *app, const char *service
 	json_array_foreach (json_object_get(service, "volumes"), i, v) {
 		const char *s = json_string_value(v);
 
-		if (s && strchr(s, ':'))
+		if (s && s[0] == '/' && strchr(s, ':'))
 			(void)json_array_append(binds, v);
 		else if (s)
-			(void)json_array_append_new(mounts, named_volume(rack, app, service_name, s));
+			(void)json_array_append_new(mounts, own_volume(rack, app, service_name, s));
 	}
 	(void)json_object_set_new(host, "Binds", binds);
 	(void)json_object_set_new(host, "Mounts", mounts);
@@ -245,6 +256,10 @@ host_config(const json_t *rack, const char *app, const char *service_name, const
 		cx_json_seti(h, "Memory", memory << 20);
 	if (cpu > 0)
 		cx_json_seti(h, "CpuShares", cpu);
+	if (cx_json_true(service, "init"))
+		(void)json_object_set_new(h, "Init", json_true());
+	if (cx_json_true(service, "privileged"))
+		(void)json_object_set_new(h, "Privileged", json_true());
 	add_volumes(h, cx_json_strd(rack, "name", "local"), app, service_name, service);
 	return h;
 }

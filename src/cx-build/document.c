@@ -167,7 +167,7 @@ any_variable(const json_t *services)
 json_t *
 document_services(const json_t *doc, const json_t *env, int *status, struct cx_err *e)
 {
-	static const char *const argv[] = {"cx-manifest", "--release", NULL};
+	static const char *const argv[] = {"cx-manifest", "--release", "--quiet", NULL};
 	json_t *services = json_object_get(json_object_get(doc, "manifest"), "services");
 	CX_JSON json_t *in = NULL, *out = NULL;
 	CX_FREE char *keys = NULL, *text = NULL;

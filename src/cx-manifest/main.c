@@ -23,12 +23,12 @@ static const char usage[] =
 	"       cx-manifest get [--strict] [--expand | --env-file file] [--format json | yaml] path [file]\n"
 	"       cx-manifest fmt [--check | -w] [file ...]\n"
 	"       cx-manifest explain [path]\n"
-	"       cx-manifest --release [--strict]\n";
+	"       cx-manifest --release [--strict | --quiet]\n";
 
 enum verb { PRINT, CHECK, GET, FMT, EXPLAIN };
 
 struct options {
-	int strict, expand, release, positions, yaml;
+	int strict, quiet, expand, release, positions, yaml;
 	enum verb verb;
 	enum fmt_how fmt;
 	const char *env_file, *path;
@@ -102,10 +102,9 @@ process(const struct options *o, const char *file, const char *text, const json_
 			expand_check(&t, d);
 		m = manifest_make(&t, !env, d);
 		if (o->release && !d->errors)
-			manifest_env(m, env, d);
+			manifest_env(m, &t, env, d);
 	}
-	if (o->release && !o->strict)
-		d->quiet = 1; /* they were said when the app was built */
+	d->quiet = o->quiet;
 	st = cx_diag_report(d, "cx-manifest", text, strlen(text), o->strict);
 	if (o->verb == CHECK)
 		rc = print_verdict(file, d, st, e);
@@ -219,6 +218,8 @@ fits(const struct options *o, int operands)
 		return 0;
 	if (o->verb == EXPLAIN)
 		return operands <= 2;
+	if (o->quiet && (o->strict || !o->release))
+		return 0;
 	return !o->release || (operands == 0 && !o->expand && !o->env_file && !o->positions && !o->yaml);
 }
 
@@ -237,6 +238,9 @@ take_option(struct options *o, int c)
 		return 0;
 	case 'r':
 		o->release = 1;
+		return 0;
+	case 'q':
+		o->quiet = 1;
 		return 0;
 	case 'p':
 		o->positions = 1;
@@ -260,8 +264,9 @@ parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {{"strict", no_argument, NULL, 's'}, {"expand", no_argument, NULL, 'e'},
 		{"env-file", required_argument, NULL, 'f'}, {"release", no_argument, NULL, 'r'},
-		{"positions", no_argument, NULL, 'p'}, {"format", required_argument, NULL, 'F'},
-		{"check", no_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"quiet", no_argument, NULL, 'q'}, {"positions", no_argument, NULL, 'p'},
+		{"format", required_argument, NULL, 'F'}, {"check", no_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
 	for (int c; (c = getopt_long(argc, argv, "w", longs, NULL)) != -1;) {
 		int rc = take_option(o, c);

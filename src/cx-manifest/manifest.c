@@ -1,119 +1,80 @@
 #include "manifest.h"
-#include "key.h"
 #include "service.h"
+#include "top.h"
+#include "value.h"
 #include <cx/buf.h>
 #include <cx/diag.h>
+#include <cx/json.h>
 #include <cx/own.h>
-#include <cx/spool.h>
 #include <cx/yaml.h>
 #include <string.h>
 
-/* Names become DNS labels and parts of container names. */
-static int
-check_name(struct manifest *m, const struct cx_node *k, const char *what)
+void
+top_names(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row,
+	const char *what, json_t *(*one)(struct manifest *, const struct cx_node *, const char *, const struct key *))
 {
-	struct cx_err e;
+	json_t *all = json_object_get(out, row->name);
 
-	if (k->kind == CX_SCALAR && cx_name_check(what, k->value, &e) == 0)
-		return 1;
-	if (k->kind == CX_SCALAR) {
-		cx_diag_add(m->d, k->line, k->column, "", "%s", e.text);
-		cx_diag_hint(m->d, "%s", e.hint);
+	if (!all) {
+		all = json_object();
+		(void)json_object_set_new(out, row->name, all);
 	}
-	return 0;
-}
-
-static void
-read_options(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	json_t *o = json_object();
-	const char *s;
-
-	(void)json_object_set_new(out, name, o);
-	if (v->kind != CX_MAP && !cx_node_null(v))
-		cx_diag_add(m->d, v->line, v->column, path, "this must be a map");
-	for (size_t i = 0; v->kind == CX_MAP && i < v->n; i++)
-		if (v->pairs[i].key->kind == CX_SCALAR && key_text(m, v->pairs[i].value, path, &s))
-			(void)json_object_set_new(o, v->pairs[i].key->value, json_string(s));
-}
-
-static void
-read_type(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	const char *s;
-	struct cx_err e;
-
-	if (key_literal(m, v, out, name) || !key_text(m, v, path, &s))
+	if (!value_is_map(m, v, path, "names"))
 		return;
-	if (cx_name_check("resource type", s, &e) < 0) {
-		cx_diag_add(m->d, v->line, v->column, path, "%s", e.text);
-		return;
+	for (size_t i = 0; i < v->n && !m->full; i++) {
+		const struct cx_node *k = v->pairs[i].key;
+
+		if (key_free(k) || !key_visit(m, v, 1))
+			continue;
+		(void)key_name(m, k, "", what);
+		CX_FREE char *full = key_path(path, k->value);
+
+		/* Also under a wrong name, which is reported once and not again by who refers to it. */
+		(void)json_object_set_new(all, k->value, one(m, v->pairs[i].value, full, row));
 	}
-	(void)json_object_set_new(out, name, json_string(s));
-}
-
-static void
-read_image(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	const char *s;
-
-	if (key_text(m, v, path, &s))
-		(void)json_object_set_new(out, name, json_string(s));
 }
 
 static json_t *
-read_resource(struct manifest *m, const struct cx_node *n, const char *name)
+one_service(struct manifest *m, const struct cx_node *n, const char *path, const struct key *unused)
 {
-	static const struct key rows[] = {
-		{"type", read_type}, {"options", read_options}, {"image", read_image}, {"tags", NULL}, {NULL, NULL}};
-	CX_FREE char *path = key_path("resources", name);
-	json_t *r = json_pack("{s:n,s:{},s:n}", "type", "options", "image");
-
-	key_read_map(m, n, path, rows, r);
-	if (json_is_null(json_object_get(r, "type")) && !cx_node_get(n, "type")) {
-		cx_diag_add(m->d, n->line, n->column, path, "has no type");
-		cx_diag_hint(m->d, "for example type: postgres");
-	}
-	return r;
+	(void)unused;
+	return service_read(m, n, path);
 }
 
 static void
-read_resources(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
+services_top(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
 {
-	json_t *all = json_object_get(out, name);
-
-	if (v->kind != CX_MAP && !cx_node_null(v))
-		cx_diag_add(m->d, v->line, v->column, path, "this must be a map of names");
-	for (size_t i = 0; v->kind == CX_MAP && i < v->n; i++)
-		if (check_name(m, v->pairs[i].key, "resource") && key_visit(m, v->pairs[i].value))
-			(void)json_object_set_new(all, v->pairs[i].key->value,
-				read_resource(m, v->pairs[i].value, v->pairs[i].key->value));
+	top_names(m, v, path, out, row, "service", one_service);
 }
 
 static void
-read_services(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
+environment_top(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
 {
-	json_t *all = json_object_get(out, name);
-
-	if (v->kind != CX_MAP && !cx_node_null(v))
-		cx_diag_add(m->d, v->line, v->column, path, "this must be a map of names");
-	for (size_t i = 0; v->kind == CX_MAP && i < v->n && !m->full; i++)
-		if (check_name(m, v->pairs[i].key, "service") && key_visit(m, v->pairs[i].value))
-			(void)json_object_set_new(all, v->pairs[i].key->value,
-				service_read(m, v->pairs[i].value, v->pairs[i].key->value));
+	(void)out, (void)row;
+	environment_read(m, v, path, m->environment);
 }
 
-/* What services refer to is read before them, wherever it stands in the file: see manifest_make. */
-static void
-read_before(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	(void)m, (void)v, (void)path, (void)out, (void)name;
-}
-
-static const struct key top_rows[] = {{"services", read_services}, {"resources", read_before},
-	{"environment", read_before}, {"keys", NULL}, {"queues", NULL}, {"tables", NULL}, {"caches", NULL},
-	{"timers", NULL}, {"balancers", NULL}, {"workflows", NULL}, {"labels", NULL}, {"params", NULL},
-	{"appSettings", NULL}, {"budget", NULL}, {"configs", NULL}, {NULL, NULL}};
+/* What others refer to is read before them. */
+static const struct key top_rows[] = {{.name = "environment", .read = environment_top},
+	{.name = "resources", .read = resources_top}, {.name = "services", .read = services_top},
+	{.name = "timers", .read = timers_top, .note = key_not_local},
+	{.name = "balancers", .read = balancers_top, .note = key_not_local},
+	{.name = "queues", .read = queues_top, .note = key_not_local},
+	{.name = "tables", .read = tables_top, .note = key_not_local},
+	{.name = "keys", .read = keys_top, .note = key_not_local},
+	{.name = "caches", .read = caches_top, .note = key_not_local},
+	{.name = "buckets", .read = buckets_top, .note = key_not_local},
+	{.name = "workflows", .read = workflows_top, .note = key_not_local},
+	{.name = "labels", .read = value_pairs, .note = key_not_local},
+	{.name = "params", .read = value_pairs, .note = key_not_local},
+	{.name = "appSettings", .read = value_any_map, .note = key_not_local},
+	{.name = "budget", .read = budget_top, .note = key_not_local},
+	{.name = "configs", .read = value_any_maps, .note = key_not_local},
+	{.name = "version",
+		.note = "convox.yml has no versions: leave it out; cx init turns a docker-compose.yml into convox.yml"},
+	{.name = "networks", .note = "leave it out: services of an app share a network"},
+	{.name = "volumes", .note = "name volumes at the services: volumes: [NAME:/path]"},
+	{.name = "secrets", .note = "name the variables under environment and set them with cx env set"}, {0}};
 
 static void
 no_services(struct cx_diags *d)
@@ -126,69 +87,83 @@ json_t *
 manifest_make(const struct cx_tree *t, int literal, struct cx_diags *d)
 {
 	json_t *out = json_pack("{s:{},s:{}}", "services", "resources");
-	CX_JSON json_t *environment = json_array();
+	CX_JSON json_t *environment = json_object();
 	struct manifest m = {.d = d, .literal = literal, .environment = environment};
-	const struct cx_node *n;
 
+	m.services = json_object_get(out, "services");
 	m.resources = json_object_get(out, "resources");
-	if (!t->root) {
-		no_services(d);
-		return out;
-	}
-	n = cx_node_get(t->root, "resources");
-	if (n)
-		read_resources(&m, n, "resources", out, "resources");
-	n = cx_node_get(t->root, "environment");
-	if (n)
-		environment_read(&m, n, "environment", environment);
-	key_read_map(&m, t->root, "", top_rows, out);
-	if (!d->errors && json_object_size(json_object_get(out, "services")) == 0)
+	if (t->root)
+		key_read_map(&m, t->root, "", top_rows, out);
+	if (!d->errors && json_object_size(m.services) == 0)
 		no_services(d);
 	return out;
 }
 
-static void
-import_all(json_t *to, const json_t *env)
+/* The entry of a variable in an environment of the file. */
+static const struct cx_node *
+find_entry(const struct cx_node *v, const char *name)
 {
-	const char *name;
-	json_t *v;
+	size_t n = strlen(name);
 
-	json_object_foreach ((json_t *)env, name, v)
-		(void)json_object_set(to, name, v);
+	if (v && v->kind == CX_SCALAR)
+		return strncmp(v->value, name, n) == 0 && !v->value[n] ? v : NULL;
+	for (size_t i = 0; v && i < v->n; i++) {
+		const struct cx_node *e = find_entry(v->kind == CX_SEQ ? v->items[i] : v->pairs[i].key, name);
+
+		if (e)
+			return e;
+	}
+	return NULL;
+}
+
+static void
+missing(const struct cx_tree *t, const char *service, const char *name, const char *set, struct cx_diags *d)
+{
+	CX_FREE char *path = cx_fmt("services.%s.environment", service);
+	const struct cx_node *services = cx_node_get(t->root, "services"),
+			     *at = find_entry(cx_node_get(cx_node_get(services, service), "environment"), name);
+
+	if (!at)
+		at = find_entry(cx_node_get(t->root, "environment"), name);
+	cx_diag_add(d, at ? at->line : 0, at ? at->column : 0, path, "the variable %s is required, and not set", name);
+	cx_diag_hint(d, "cx env set%s", set);
+}
+
+static void
+service_env(json_t *s, const json_t *env, const char *service, json_t *gone)
+{
+	json_t *mine = json_object(), *entry, *v;
+	size_t i;
+
+	(void)json_object_set_new(s, "env", mine);
+	json_array_foreach (json_object_get(s, "environment"), i, entry) {
+		const char *name = cx_json_strd(entry, "name", "");
+
+		v = json_object_get(env, name);
+		if (strcmp(name, "*") == 0)
+			(void)json_object_update_missing(mine, (json_t *)env);
+		else if (json_is_string(v))
+			(void)json_object_set(mine, name, v);
+		else if (cx_json_str(entry, "default"))
+			(void)json_object_set(mine, name, json_object_get(entry, "default"));
+		else if (!json_object_get(gone, name))
+			(void)json_object_set_new(gone, name, json_string(service));
+	}
 }
 
 void
-manifest_env(json_t *manifest, const json_t *env, struct cx_diags *d)
+manifest_env(json_t *manifest, const struct cx_tree *t, const json_t *env, struct cx_diags *d)
 {
-	CX_JSON json_t *missing = json_object();
-	const char *service, *name;
-	json_t *s, *entry, *v;
-	CX_BUF struct cx_buf names = {0}, set = {0};
-	size_t i;
+	CX_JSON json_t *gone = json_object();
+	CX_BUF struct cx_buf set = {0};
+	const char *name;
+	json_t *s;
 
-	json_object_foreach (json_object_get(manifest, "services"), service, s) {
-		json_t *mine = json_object();
-
-		(void)json_object_set_new(s, "env", mine);
-		json_array_foreach (json_object_get(s, "environment"), i, entry) {
-			name = cx_json_strd(entry, "name", "");
-			v = json_object_get(env, name);
-			if (strcmp(name, "*") == 0)
-				import_all(mine, env);
-			else if (json_is_string(v))
-				(void)json_object_set(mine, name, v);
-			else if (cx_json_str(entry, "default"))
-				(void)json_object_set(mine, name, json_object_get(entry, "default"));
-			else
-				(void)json_object_set_new(missing, name, json_true());
-		}
-	}
-	json_object_foreach (missing, name, v) {
-		cx_buf_addf(&names, "%s%s", names.n ? ", " : "", name);
-		cx_buf_addf(&set, " %s=...", name);
-	}
-	if (!names.n)
-		return;
-	cx_diag_add(d, 0, 0, "", "required variables are not set: %s", names.p);
-	cx_diag_hint(d, "cx env set%s", set.p);
+	json_object_foreach (json_object_get(manifest, "services"), name, s)
+		service_env(s, env, name, gone);
+	json_object_foreach (gone, name, s)
+		if (set.n < 400)
+			cx_buf_addf(&set, " %s=...", name);
+	json_object_foreach (gone, name, s)
+		missing(t, json_string_value(s), name, cx_buf_str(&set), d);
 }

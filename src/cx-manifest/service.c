@@ -1,423 +1,287 @@
 #include "service.h"
 #include "expand.h"
+#include "value.h"
 #include <cx/buf.h>
 #include <cx/diag.h>
 #include <cx/own.h>
-#include <cx/spool.h>
 #include <cx/yaml.h>
 #include <string.h>
 
-#define SECONDS_MAX 3600
-#define MEMORY_MAX 1048576 /* MB */
-
+/* A text, or lines that run one after the other. */
 static void
-read_text(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
+test_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
 {
-	const char *text;
-
-	if (key_text(m, v, path, &text))
-		(void)json_object_set_new(out, name, json_string(text));
-}
-
-static void
-read_seconds(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	json_t *n;
-
-	if (!key_literal(m, v, out, name) && key_int(m, v, path, 0, SECONDS_MAX, &n))
-		(void)json_object_set_new(out, name, n);
-}
-
-/* At least a second: interval and timeout of a health check. */
-static void
-read_period(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	json_t *n;
-
-	if (!key_literal(m, v, out, name) && key_int(m, v, path, 1, SECONDS_MAX, &n))
-		(void)json_object_set_new(out, name, n);
-}
-
-static void
-read_bool(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
+	CX_BUF struct cx_buf b = {0};
 	const char *s;
 
-	if (key_literal(m, v, out, name) || !key_text(m, v, path, &s))
-		return;
-	if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0)
-		(void)json_object_set_new(out, name, json_boolean(s[0] == 't'));
-	else
-		cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is neither true nor false", s);
-}
-
-/* A path within the app: it must not lead out of it. */
-static void
-read_inside(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	const char *s;
-
-	if (key_literal(m, v, out, name) || !key_text(m, v, path, &s))
-		return;
-	for (const char *p = s; *p;) {
-		size_t n = strcspn(p, "/");
-
-		if (s[0] == '/' || (n == 2 && p[0] == '.' && p[1] == '.')) {
-			cx_diag_add(m->d, v->line, v->column, path, "\"%.80s\" leads out of the app's folder", s);
-			cx_diag_hint(m->d, "name a folder below the one of convox.yml; \".\" is that one itself");
-			return;
-		}
-		p += n + (p[n] == '/');
-	}
-	(void)json_object_set_new(out, name, json_string(*s ? s : "."));
-}
-
-static void
-read_args(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	json_t *args = json_object();
-	const char *s;
-
-	(void)json_object_set_new(out, name, args);
-	for (size_t i = 0; v->kind == CX_SEQ && i < v->n; i++) {
-		size_t n;
-
-		if (!key_text(m, v->items[i], path, &s))
-			continue;
-		n = strcspn(s, "=");
-		CX_FREE char *k = cx_strndup(s, n);
-		(void)json_object_set_new(args, k, s[n] ? json_string(s + n + 1) : json_null());
-	}
-	for (size_t i = 0; v->kind == CX_MAP && i < v->n; i++)
-		if (v->pairs[i].key->kind == CX_SCALAR && key_text(m, v->pairs[i].value, path, &s))
-			(void)json_object_set_new(args, v->pairs[i].key->value, json_string(s));
-	if (v->kind == CX_SCALAR && !cx_node_null(v))
-		cx_diag_add(m->d, v->line, v->column, path, "this must be a list of NAME=VALUE, or a map");
-}
-
-static void
-read_build(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	static const struct key rows[] = {{"path", read_inside}, {"manifest", read_inside}, {"args", read_args},
-		{"target", read_text}, {NULL, NULL}};
-	json_t *b = json_pack("{s:s,s:s,s:{},s:n}", "path", ".", "manifest", "Dockerfile", "args", "target");
-
-	(void)json_object_set_new(out, name, b);
-	if (v->kind == CX_SCALAR && !cx_node_null(v))
-		read_inside(m, v, path, b, "path");
-	else
-		key_read_map(m, v, path, rows, b);
-}
-
-static void
-read_command(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	json_t *words;
-	const char *s;
-
-	if (v->kind != CX_SEQ) {
-		read_text(m, v, path, out, name);
-		return;
-	}
-	words = json_array();
-	for (size_t i = 0; i < v->n; i++)
-		if (key_text(m, v->items[i], path, &s))
-			(void)json_array_append_new(words, json_string(s));
-	(void)json_object_set_new(out, name, words);
-}
-
-static void
-read_environment(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	environment_read(m, v, path, json_object_get(out, name));
-}
-
-static void
-read_health_path(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	const char *s;
-
-	if (key_literal(m, v, out, name) || !key_text(m, v, path, &s))
-		return;
-	if (s[0] == '/' && strcspn(s, " \t\r\n") == strlen(s) && strlen(s) < 1024)
-		(void)json_object_set_new(out, name, json_string(s));
-	else {
-		cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not the path of a URL", s);
-		cx_diag_hint(m->d, "it begins with /, for example /health");
-	}
-}
-
-static void
-read_health(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	static const struct key rows[] = {{"path", read_health_path}, {"interval", read_period},
-		{"timeout", read_period}, {"grace", read_seconds}, {"disable", read_bool}, {NULL, NULL}};
-	json_t *h = json_pack("{s:s,s:i}", "path", "/", "interval", 5);
-	long long interval;
-
-	(void)json_object_set_new(out, name, h);
-	if (v->kind == CX_SCALAR && !cx_node_null(v))
-		read_health_path(m, v, path, h, "path");
-	else
-		key_read_map(m, v, path, rows, h);
-	interval = json_integer_value(json_object_get(h, "interval"));
-	if (!json_object_get(h, "timeout"))
-		(void)json_object_set_new(h, "timeout", json_integer(interval > 1 ? interval - 1 : 1));
-	if (!json_object_get(h, "grace"))
-		(void)json_object_set_new(h, "grace", json_integer(interval));
-}
-
-static const char port_hint[] = "a port is NUMBER or SCHEME:NUMBER, for example https:3000";
-
-static void
-read_port_number(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	const char *s;
-	long n = 0;
-
-	if (key_literal(m, v, out, name) || !key_text(m, v, path, &s))
-		return;
-	if (*s && strlen(s) <= 5 && strspn(s, "0123456789") == strlen(s))
-		n = strtol(s, NULL, 10);
-	if (n >= 1 && n <= 65535) {
-		(void)json_object_set_new(out, name, json_integer(n));
-		return;
-	}
-	cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not a port", s);
-	cx_diag_hint(m->d, "%s", port_hint);
-}
-
-static void
-read_scheme(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	const char *s;
-
-	if (key_literal(m, v, out, name) || !key_text(m, v, path, &s))
-		return;
-	if (strcmp(s, "http") == 0 || strcmp(s, "https") == 0) {
-		(void)json_object_set_new(out, name, json_string(s));
-		return;
-	}
-	cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not a scheme that the balancer speaks", s);
-	cx_diag_hint(m->d, "http or https");
-}
-
-static void
-read_port(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	static const struct key rows[] = {{"port", read_port_number}, {"scheme", read_scheme}, {NULL, NULL}};
-	json_t *p = json_pack("{s:n,s:s}", "port", "scheme", "http");
-	const char *s, *colon;
-
-	(void)json_object_set_new(out, name, p);
-	if (v->kind != CX_SCALAR) {
-		key_read_map(m, v, path, rows, p);
-		if (json_is_null(json_object_get(p, "port")) && !m->d->errors)
-			cx_diag_add(m->d, v->line, v->column, path, "names no port");
-		return;
-	}
-	if (key_literal(m, v, p, "port") || !key_text(m, v, path, &s))
-		return;
-	colon = strchr(s, ':');
-	if (!colon) {
-		read_port_number(m, v, path, p, "port");
-		return;
-	}
-	/* A view of each half, at the place of the whole. */
-	CX_FREE char *scheme = cx_strndup(s, (size_t)(colon - s)), *number = cx_strdup(colon + 1);
-	struct cx_node a = *v, b = *v;
-
-	a.value = scheme;
-	b.value = number;
-	read_scheme(m, &a, path, p, "scheme");
-	read_port_number(m, &b, path, p, "port");
-}
-
-static const char count_hint[] = "a count is NUMBER, MIN-MAX or MIN+, for example 2 or 2-10";
-
-/* "3", "2-10", "2+" */
-static void
-read_range(struct manifest *m, const struct cx_node *v, const char *path, json_t *out)
-{
-	const char *s;
-	char *end;
-	long min, max;
-
-	if (!key_text(m, v, path, &s))
-		return;
-	min = strtol(s, &end, 10);
-	max = min;
-	if (*end == '-' && end[1] >= '0' && end[1] <= '9')
-		max = strtol(end + 1, &end, 10);
-	else if (strcmp(end, "+") == 0 && end++)
-		max = 1000;
-	if (*s < '0' || *s > '9' || *end || min > 1000 || max > 1000) {
-		cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not a count", s);
-		cx_diag_hint(m->d, "%s", count_hint);
-	} else if (min > max) {
-		cx_diag_add(
-			m->d, v->line, v->column, path, "the least count, %ld, is more than the most, %ld", min, max);
-	} else {
-		(void)json_object_set_new(out, "min", json_integer(min));
-		(void)json_object_set_new(out, "max", json_integer(max));
-	}
-}
-
-static void
-read_bound(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	json_t *n;
-
-	if (!key_literal(m, v, out, name) && key_int(m, v, path, 0, 1000, &n))
-		(void)json_object_set_new(out, name, n);
-}
-
-static void
-read_count(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	static const struct key rows[] = {{"min", read_bound}, {"max", read_bound}, {NULL, NULL}};
-	json_t *c = json_object_get(out, name), *min, *max;
-
-	if (v->kind == CX_SCALAR && key_literal(m, v, c, "min")) {
-		(void)json_object_set(c, "max", json_object_get(c, "min"));
-		return;
-	}
 	if (v->kind == CX_SCALAR) {
-		read_range(m, v, path, c);
+		value_text(m, v, path, out, row);
 		return;
 	}
-	(void)json_object_del(c, "max");
-	key_read_map(m, v, path, rows, c);
-	min = json_object_get(c, "min");
-	max = json_object_get(c, "max");
-	if (!max)
-		(void)json_object_set(c, "max", min);
-	else if (json_is_integer(min) && json_is_integer(max) && json_integer_value(min) > json_integer_value(max))
-		cx_diag_add(m->d, v->line, v->column, path, "min is more than max");
+	if (!value_is_list(m, v, path, "commands"))
+		return;
+	for (size_t i = 0; i < v->n; i++)
+		if (value_get_text(m, v->items[i], path, &s))
+			cx_buf_addf(&b, "%s%s", b.n ? " && " : "", s);
+	if (b.n)
+		(void)json_object_set_new(out, row->name, json_string(b.p));
 }
 
-static void
-read_memory(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	json_t *n;
-
-	/* The engine takes no less than 6 MB. */
-	if (!key_literal(m, v, out, name) && key_int(m, v, path, 6, MEMORY_MAX, &n))
-		(void)json_object_set_new(out, name, n);
-}
+static const struct key command_rows[] = {{.name = "production", .read = value_command},
+	{.name = "development", .read = value_command, .note = key_not_local}, {.name = "test", .read = test_read},
+	{0}};
 
 static void
-read_cpu(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
+command_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
 {
-	json_t *n;
+	json_t *all;
 
-	if (!key_literal(m, v, out, name) && key_int(m, v, path, 1, 1024 * 256, &n))
-		(void)json_object_set_new(out, name, n);
-}
-
-static void
-read_scale(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	static const struct key rows[] = {{"count", read_count}, {"memory", read_memory}, {"cpu", read_cpu},
-		{"targets", NULL}, {"cooldown", NULL}, {"gpu", NULL}, {"min", NULL}, {"max", NULL}, {"limit", NULL},
-		{"autoscale", NULL}, {"keda", NULL}, {"vpa", NULL}, {NULL, NULL}};
-	json_t *s = json_object_get(out, name);
-
-	if (v->kind == CX_SCALAR && !cx_node_null(v))
-		read_count(m, v, path, s, "count");
-	else
-		key_read_map(m, v, path, rows, s);
-}
-
-static void
-read_volumes(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
-{
-	json_t *list = json_array();
-	const char *s;
-
-	(void)json_object_set_new(out, name, list);
-	if (v->kind != CX_SEQ && !cx_node_null(v))
-		cx_diag_add(m->d, v->line, v->column, path, "this must be a list");
-	for (size_t i = 0; v->kind == CX_SEQ && i < v->n; i++) {
-		const struct cx_node *n = v->items[i];
-		const char *colon;
-
-		if (!key_text(m, n, path, &s))
-			continue;
-		colon = strchr(s, ':');
-		if ((m->literal && expand_has(s)) || (s[0] == '/' && (!colon || colon[1] == '/'))) {
-			(void)json_array_append_new(list, json_string(s));
-			continue;
-		}
-		cx_diag_add(m->d, n->line, n->column, path, "\"%.80s\" is not a volume", s);
-		cx_diag_hint(m->d, "/path (kept by the rack) or /host/path:/path");
+	if (v->kind != CX_MAP) {
+		value_command(m, v, path, out, row);
+		return;
 	}
+	all = json_object();
+	key_read_map(m, v, path, command_rows, all);
+	if (json_object_get(all, "production"))
+		(void)json_object_set(out, row->name, json_object_get(all, "production"));
+	if (json_object_get(all, "test"))
+		(void)json_object_set(out, "test", json_object_get(all, "test"));
+	if (json_object_get(all, "development"))
+		(void)json_object_set(out, "development", json_object_get(all, "development"));
+	json_decref(all);
 }
 
 static void
-read_resources(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const char *name)
+entries_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
 {
-	json_t *list = json_array();
-	const char *s;
+	json_t *entries = json_copy(m->environment);
 
-	(void)json_object_set_new(out, name, list);
-	if (v->kind != CX_SEQ && !cx_node_null(v))
-		cx_diag_add(m->d, v->line, v->column, path, "this must be a list of resource names");
-	for (size_t i = 0; v->kind == CX_SEQ && i < v->n; i++) {
-		const struct cx_node *n = v->items[i];
+	if (key_visit(m, v, json_object_size(entries)))
+		environment_read(m, v, path, entries);
+	(void)json_object_set_new(out, row->name, environment_list(entries));
+	json_decref(entries);
+}
 
-		if (!key_text(m, n, path, &s))
-			continue;
-		CX_FREE char *base = cx_strndup(s, strcspn(s, ":"));
+static void
+termination_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
+{
+	static const struct key rows[] = {{.name = "grace", .read = value_int, .max = 3600}, {0}};
+	json_t *t = json_object();
 
-		if (s[strlen(base)] && json_object_get(m->resources, base)) {
-			cx_diag_warn(m->d, n, path, "the alias \"%.60s\" is not honoured yet by this version",
-				s + strlen(base) + 1);
-			(void)json_array_append_new(list, json_string(base));
-			continue;
-		}
-		if (json_object_get(m->resources, s) || (m->literal && expand_has(s))) {
-			(void)json_array_append_new(list, json_string(s));
-			continue;
-		}
-		cx_diag_add(m->d, n->line, n->column, path, "there is no resource \"%.60s\"", s);
+	(void)row;
+	key_read_map(m, v, path, rows, t);
+	if (json_object_get(t, "grace"))
+		(void)json_object_set(out, "drain", json_object_get(t, "grace"));
+	json_decref(t);
+}
+
+static int
+is_variable(const char *s)
+{
+	return *s && !strchr("0123456789", *s) &&
+	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789") == strlen(s);
+}
+
+/* NAME, or NAME:VARIABLE, which is what the process knows it by. */
+static void
+use_resource(struct manifest *m, const struct cx_node *v, const char *path, json_t *list, json_t *aliases)
+{
+	const char *s, *alias;
+
+	if (!value_get_text(m, v, path, &s))
+		return;
+	CX_FREE char *name = cx_strndup(s, strcspn(s, ":"));
+
+	alias = s[strlen(name)] ? s + strlen(name) + 1 : NULL;
+	if (value_open(m, v)) {
+		(void)json_array_append_new(list, json_string(s));
+		return;
+	}
+	if (!json_object_get(m->resources, name)) {
+		cx_diag_add(m->d, v->line, v->column, path, "there is no resource \"%.60s\"", name);
 		cx_diag_hint(m->d, "declare it under the top-level key resources, with its type");
+		return;
 	}
+	if (alias && !is_variable(alias)) {
+		cx_diag_add(m->d, v->line, v->column, path, "\"%.60s\" is not the name of a variable", alias);
+		cx_diag_hint(m->d, "NAME or NAME:VARIABLE, for example db:DATABASE_URL");
+		return;
+	}
+	(void)json_array_append_new(list, json_string(name));
+	if (alias)
+		(void)json_object_set_new(aliases, name, json_string(alias));
 }
 
-static const struct key service_rows[] = {{"build", read_build}, {"image", read_text}, {"command", read_command},
-	{"environment", read_environment}, {"health", read_health}, {"port", read_port}, {"scale", read_scale},
-	{"test", read_text}, {"volumes", read_volumes}, {"resources", read_resources}, {"drain", read_seconds},
-	{"timeout", read_period}, {"agent", NULL}, {"annotations", NULL}, {"certificate", NULL}, {"cpu", NULL},
-	{"deployment", NULL}, {"domain", NULL}, {"grpcHealthEnabled", NULL}, {"init", NULL}, {"initContainer", NULL},
-	{"ingressAnnotations", NULL}, {"internal", NULL}, {"internalAndExternal", NULL}, {"internalRouter", NULL},
-	{"labels", NULL}, {"lifecycle", NULL}, {"links", NULL}, {"liveness", NULL}, {"memory", NULL}, {"nlb", NULL},
-	{"nodeSelectorLabels", NULL}, {"policies", NULL}, {"ports", NULL}, {"privileged", NULL}, {"singleton", NULL},
-	{"startupProbe", NULL}, {"sticky", NULL}, {"tags", NULL}, {"termination", NULL}, {"tls", NULL},
-	{"volumeOptions", NULL}, {"whitelist", NULL}, {NULL, NULL}};
+static void
+resources_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
+{
+	json_t *list = json_array(), *aliases = json_object();
+
+	(void)json_object_set_new(out, row->name, list);
+	if (value_is_list(m, v, path, "resource names"))
+		for (size_t i = 0; i < v->n; i++)
+			use_resource(m, v->items[i], path, list, aliases);
+	if (json_object_size(aliases))
+		(void)json_object_set(out, "resourceVariables", aliases);
+	json_decref(aliases);
+}
+
+static void
+agent_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
+{
+	static const struct key rows[] = {
+		{.name = "enabled", .read = value_bool}, {.name = "ports", .read = ports_read}, {0}};
+	static const struct key whole = {.name = "enabled", .read = value_bool};
+	json_t *a = json_pack("{s:b,s:[]}", "enabled", 1, "ports");
+
+	if (v->kind == CX_SCALAR)
+		value_bool(m, v, path, a, &whole);
+	else
+		key_read_map(m, v, path, rows, a);
+	if (json_is_false(json_object_get(a, "enabled"))) {
+		(void)json_object_set_new(out, row->name, json_false());
+		json_decref(a);
+	} else
+		(void)json_object_set_new(out, row->name, a);
+}
+
+static void
+certificate_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
+{
+	static const struct key rows[] = {
+		{.name = "id", .read = value_text}, {.name = "duration", .read = value_duration}, {0}};
+	json_t *c;
+
+	if (v->kind == CX_SCALAR) {
+		value_text(m, v, path, out, row);
+		return;
+	}
+	c = json_object();
+	key_read_map(m, v, path, rows, c);
+	(void)json_object_set_new(out, row->name, c);
+}
+
+static void
+redirect_read(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row)
+{
+	static const struct key rows[] = {{.name = "redirect", .read = value_bool}, {0}};
+	json_t *t = json_object();
+	const struct cx_node *r = value_of(v, "redirect");
+
+	key_read_map(m, v, path, rows, t);
+	if (json_is_false(json_object_get(t, "redirect")))
+		cx_diag_warn(m->d, r, path, "a Local Rack always redirects http to https");
+	(void)json_object_set_new(out, row->name, t);
+}
+
+static const struct key deployment_rows[] = {{.name = "minimum", .read = value_int, .max = 100},
+	{.name = "maximum", .read = value_int, .min = 100, .max = 200}, {0}};
+static const struct key dns_rows[] = {{.name = "ndots", .read = value_int, .max = 15}, {0}};
+static const struct key init_rows[] = {{.name = "image", .read = value_text},
+	{.name = "command", .read = value_command}, {.name = "volumeOptions", .read = value_any_maps},
+	{.name = "configMounts", .read = value_any_maps}, {0}};
+static const struct key lifecycle_rows[] = {
+	{.name = "preStop", .read = value_text}, {.name = "postStart", .read = value_text}, {0}};
+
+/* In the order of the document. What a Local Rack does not honour has a note; what nobody honours has no reader. */
+static const struct key service_rows[] = {{.name = "build", .read = build_read}, {.name = "image", .read = value_text},
+	{.name = "command", .read = command_read}, {.name = "environment", .read = entries_read},
+	{.name = "port", .read = port_read}, {.name = "health", .read = health_read},
+	{.name = "scale", .read = scale_read}, {.name = "test", .read = test_read},
+	{.name = "volumes", .read = volumes_read}, {.name = "resources", .read = resources_read},
+	{.name = "drain", .read = value_int, .max = 3600}, {.name = "termination", .read = termination_read},
+	{.name = "timeout", .read = value_int, .min = 1, .max = 3600}, {.name = "memory", .read = scale_memory_read},
+	{.name = "cpu", .read = value_int, .max = 262144}, {.name = "init", .read = value_bool},
+	{.name = "privileged", .read = value_bool}, {.name = "agent", .read = agent_read, .note = key_not_local},
+	{.name = "annotations", .read = value_pairs, .note = key_not_local},
+	{.name = "accessControl", .read = value_any_map, .note = key_not_local},
+	{.name = "cdn", .read = value_text, .note = key_not_local},
+	{.name = "certificate",
+		.read = certificate_read,
+		.note = "not honoured by a Local Rack: its own authority signs for SERVICE.APP.DOMAIN"},
+	{.name = "configMounts", .read = value_any_maps, .note = key_not_local},
+	{.name = "deployment",
+		.read = value_map,
+		.rows = deployment_rows,
+		.note = "not honoured by a Local Rack: it starts new processes beside the old"},
+	{.name = "disableHostUsers", .read = value_bool, .note = key_not_local},
+	{.name = "dnsConfig", .read = value_map, .rows = dns_rows, .note = key_not_local},
+	{.name = "domain", .read = domain_read, .note = "not honoured by a Local Rack: it serves SERVICE.APP.DOMAIN"},
+	{.name = "grpcHealthEnabled", .read = value_bool, .note = key_not_local},
+	{.name = "imagePullSecrets", .read = value_any_maps, .note = key_not_local},
+	{.name = "ingressAnnotations", .read = value_pairs, .note = key_not_local},
+	{.name = "initContainer", .read = value_map, .rows = init_rows, .note = key_not_local},
+	{.name = "internal",
+		.read = value_bool,
+		.note = "not honoured by a Local Rack: the balancer serves it on loopback like the others"},
+	{.name = "internalAndExternal", .read = value_bool, .note = key_not_local},
+	{.name = "internalRouter", .read = value_bool, .note = key_not_local},
+	{.name = "labels", .read = value_pairs, .note = key_not_local},
+	{.name = "lifecycle", .read = value_map, .rows = lifecycle_rows, .note = key_not_local},
+	{.name = "links",
+		.read = value_texts,
+		.note = "not honoured by a Local Rack: services reach one another as https://SERVICE.APP.DOMAIN"},
+	{.name = "liveness", .read = probe_read, .note = key_not_local},
+	{.name = "nlb", .read = nlb_read, .note = key_not_local},
+	{.name = "nodeAffinityLabels", .read = value_any_maps, .note = key_not_local},
+	{.name = "nodeSelectorLabels", .read = value_pairs, .note = key_not_local},
+	{.name = "policies", .read = value_texts, .note = key_not_local},
+	{.name = "ports", .read = ports_read, .note = key_not_local},
+	{.name = "securityContext", .read = value_any_map, .note = key_not_local},
+	{.name = "singleton", .read = value_bool, .note = key_not_local},
+	{.name = "startupProbe", .read = probe_read, .note = key_not_local},
+	{.name = "sticky", .read = value_bool, .note = key_not_local},
+	{.name = "tags", .read = value_pairs, .note = key_not_local}, {.name = "tls", .read = redirect_read},
+	{.name = "volumeOptions", .read = value_any_maps, .note = key_not_local},
+	{.name = "whitelist", .read = value_networks, .note = key_not_local},
+	/* Habits from elsewhere. */
+	{.name = "arguments", .note = "build arguments are the key args of build"},
+	{.name = "args", .note = "build arguments are the key args of build"},
+	{.name = "cpu_shares", .note = "the key is cpu"},
+	{.name = "mem_limit", .note = "the key is memory, a number of MB"},
+	{.name = "context", .note = "the key is path, below build"},
+	{.name = "dockerfile", .note = "the key is manifest, below build"},
+	{.name = "depends_on", .note = "leave it out: resources are ready before services start"},
+	{.name = "entrypoint", .note = "set it in the image; command replaces what it is given"},
+	{.name = "env_file", .note = "name the variables under environment and set them with cx env set"},
+	{.name = "expose", .note = "the key is port"}, {.name = "healthcheck", .note = "the key is health, a path"},
+	{.name = "hooks", .note = "there are no hooks: run commands with cx run, or in the image"},
+	{.name = "loadBalancerType", .note = "no rack has it: leave it out"},
+	{.name = "networks", .note = "leave it out: services of an app share a network"},
+	{.name = "replicas", .note = "the key is scale"},
+	{.name = "restart", .note = "leave it out: what ends is started again"},
+	{.name = "secrets", .note = "name the variables under environment and set them with cx env set"},
+	{.name = "slow_start", .note = "no rack has it: leave it out"}, {0}};
+
+/* Another spelling of two keys of scale, which wins. */
+static void
+move_to_scale(json_t *s, const struct cx_node *n, const char *word)
+{
+	json_t *v = json_object_get(s, word);
+
+	if (v && !value_of(cx_node_get(n, "scale"), word))
+		(void)json_object_set(json_object_get(s, "scale"), word, v);
+	(void)json_object_del(s, word);
+}
 
 json_t *
-service_read(struct manifest *m, const struct cx_node *n, const char *name)
+service_read(struct manifest *m, const struct cx_node *n, const char *path)
 {
-	CX_FREE char *path = key_path("services", name);
-	json_t *s =
-		json_pack("{s:n,s:n,s:n,s:[],s:n,s:{s:s,s:i,s:i,s:i},s:{s:{s:i,s:i},s:i,s:n},s:n,s:[],s:[],s:i,s:i}",
-			"build", "image", "command", "environment", "port", "health", "path", "/", "interval", 5,
-			"timeout", 4, "grace", 5, "scale", "count", "min", 1, "max", 1, "memory", 256, "cpu", "test",
-			"volumes", "resources", "drain", 30, "timeout", 60);
+	json_t *s = json_pack("{s:n,s:n,s:n,s:n,s:n,s:{s:s,s:i,s:i,s:i},s:{s:{s:i,s:i},s:i,s:n},s:n,s:[],s:[],s:i,s:i}",
+		"build", "image", "command", "environment", "port", "health", "path", "/", "interval", 5, "timeout", 4,
+		"grace", 5, "scale", "count", "min", 1, "max", 1, "memory", 256, "cpu", "test", "volumes", "resources",
+		"drain", 30, "timeout", 60);
 
-	(void)json_array_extend(json_object_get(s, "environment"), (json_t *)m->environment);
-	if (cx_node_null(n)) {
-		read_build(m, n, path, s, "build");
-		return s;
-	}
 	key_read_map(m, n, path, service_rows, s);
+	if (json_is_null(json_object_get(s, "environment")) && key_visit(m, n, json_object_size(m->environment)))
+		(void)json_object_set_new(s, "environment", environment_list(m->environment));
+	move_to_scale(s, n, "memory");
+	move_to_scale(s, n, "cpu");
 	if (json_is_string(json_object_get(s, "image")) && json_is_object(json_object_get(s, "build"))) {
 		cx_diag_warn(m->d, cx_node_get(n, "build"), path, "has both image and build; the image is used");
 		(void)json_object_set_new(s, "build", json_null());
 	}
 	if (json_is_null(json_object_get(s, "image")) && json_is_null(json_object_get(s, "build")))
-		(void)json_object_set_new(s, "build",
-			json_pack("{s:s,s:s,s:{},s:n}", "path", ".", "manifest", "Dockerfile", "args", "target"));
+		(void)json_object_set_new(s, "build", build_default());
 	return s;
 }

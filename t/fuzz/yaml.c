@@ -1,4 +1,4 @@
-/* LINK: src/cx-manifest/environment.c src/cx-manifest/expand.c src/cx-manifest/key.c src/cx-manifest/manifest.c src/cx-manifest/service.c src/cx-manifest/layout.c src/cx-manifest/same.c src/cx-manifest/emit.c src/cx-manifest/position.c src/cx-manifest/get.c src/cx-manifest/path.c PKG: */
+/* LINK: src/cx-manifest/environment.c src/cx-manifest/expand.c src/cx-manifest/key.c src/cx-manifest/manifest.c src/cx-manifest/service.c src/cx-manifest/value.c src/cx-manifest/port.c src/cx-manifest/scale.c src/cx-manifest/health.c src/cx-manifest/build.c src/cx-manifest/place.c src/cx-manifest/resource.c src/cx-manifest/cron.c src/cx-manifest/timer.c src/cx-manifest/balancer.c src/cx-manifest/app.c src/cx-manifest/layout.c src/cx-manifest/same.c src/cx-manifest/emit.c src/cx-manifest/position.c src/cx-manifest/get.c src/cx-manifest/path.c PKG: */
 /*
  * A manifest, read as it stands and expanded: never a crash; without errors it has services. What is YAML can be laid
  * out, what is normalised is the same when it went through YAML, and every value has its place in the file.
@@ -87,7 +87,7 @@ feed(const char *text, size_t n, const json_t *env)
 			expand_check(&t, d);
 		m = manifest_make(&t, !env, d);
 		if (env && !d->errors)
-			manifest_env(m, env, d);
+			manifest_env(m, &t, env, d);
 		need(d->errors || json_object_size(json_object_get(m, "services")) > 0);
 		if (!d->errors) {
 			feed_emit(m);

@@ -22,11 +22,13 @@ sample(void)
 {
 	CX_JSON json_t *rack = json_loads(
 		"{\"name\":\"r\",\"domain\":\"convox\",\"network\":\"n\",\"gateway\":\"10.0.0.1\"}", 0, NULL);
-	CX_JSON json_t *urls =
-		json_loads("{\"DB_URL\":\"pg://db\",\"MY_CACHE_URL\":\"redis://c\",\"OTHER_URL\":\"x\"}", 0, NULL);
+	CX_JSON json_t *urls = json_loads(
+		"{\"DB_URL\":\"pg://db\",\"MY_CACHE_URL\":\"redis://c\",\"OTHER_URL\":\"x\",\"MORE_URL\":\"y\"}", 0,
+		NULL);
 	CX_JSON json_t *service =
-		json_loads("{\"command\":\"bin/web -p 3000\",\"resources\":[\"db\",\"my-cache\"],"
-			   "\"volumes\":[\"/data\",\"/h:/p:ro\"],\"scale\":{\"memory\":64,\"cpu\":512},"
+		json_loads("{\"command\":\"bin/web -p 3000\",\"resources\":[\"db\",\"my-cache\",\"other\"],"
+			   "\"resourceVariables\":{\"db\":\"MAIN\"},\"init\":true,"
+			   "\"volumes\":[\"/data\",\"/h:/p:ro\",\"up:/u:ro\"],\"scale\":{\"memory\":64,\"cpu\":512},"
 			   "\"env\":{\"A\":\"1 2\",\"APP\":\"mine\",\"MY_CACHE_URL\":\"own\"}}",
 			0, NULL);
 
@@ -70,8 +72,8 @@ containers(void)
 	ok(env_has(body, "A=1 2") && env_has(body, "RACK_URL=https://rack.convox"),
 		"environment of the app and of the rack");
 	ok(env_has(body, "APP=docs") && !env_has(body, "APP=mine"), "APP and RELEASE are the rack's");
-	ok(env_has(body, "DB_URL=pg://db") && !env_has(body, "OTHER_URL=x"),
-		"URLs of the resources that it names only");
+	ok(env_has(body, "OTHER_URL=x") && !env_has(body, "MORE_URL=y"), "URLs of the resources that it names only");
+	ok(env_has(body, "MAIN=pg://db") && !env_has(body, "DB_URL=pg://db"), "under the name that it gives them");
 	ok(env_has(body, "MY_CACHE_URL=own") && !env_has(body, "MY_CACHE_URL=redis://c"),
 		"the app's own value wins over a URL");
 	ok(strcmp(url, "MY_DB_URL") == 0, "a dash in a resource's name is an underscore in its variable");
@@ -80,6 +82,12 @@ containers(void)
 		"a bare path is a volume of the service");
 	ok(strcmp(json_string_value(json_array_get(json_object_get(host, "Binds"), 0)), "/h:/p:ro") == 0,
 		"host:path is bound");
+	volume = json_array_get(json_object_get(host, "Mounts"), 1);
+	ok(strcmp(cx_json_strd(volume, "Source", ""), "r.docs.volume.-.up") == 0 &&
+			strcmp(cx_json_strd(volume, "Target", ""), "/u") == 0 && cx_json_true(volume, "ReadOnly"),
+		"NAME:/path is a volume of the app, read-only when it says so");
+	ok(cx_json_true(host, "Init") && !json_object_get(host, "Privileged"),
+		"an init and rights only when asked for");
 	ok(strcmp(cx_json_strd(json_object_get(host, "RestartPolicy"), "Name", ""), "no") == 0,
 		"the engine restarts nothing");
 }
