@@ -129,6 +129,10 @@ words_of(const struct reader *r, const struct cx_node *v)
 		}
 		return words;
 	}
+	if (v->kind == CX_MAP) {
+		wrong_kind(r, v, "text or a list");
+		return NULL;
+	}
 	words = json_array();
 	for (size_t i = 0; v->kind == CX_SEQ && i < v->n; i++) {
 		CX_FREE char *s = visit(r, v->items[i]) ? value_of(r, v->items[i]) : NULL;

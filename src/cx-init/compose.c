@@ -45,6 +45,18 @@ report_lossy(const struct reader *r, const struct cx_node *v, unsigned flags)
 			"\"$\" before something that is no variable is taken literally: \"%.80s\"", v->value);
 }
 
+void
+wrong_kind(const struct reader *r, const struct cx_node *v, const char *want)
+{
+	CX_JSON json_t *at = at_node(r->file, v);
+
+	if (v->kind == CX_SCALAR && !cx_node_null(v))
+		say(r->in, DROPPED, r->path, at, "\"%.60s\" stands where compose wants a %s", v->value, want);
+	else if (v->kind != CX_SCALAR)
+		say(r->in, DROPPED, r->path, at, "a %s stands where compose wants a %s",
+			v->kind == CX_SEQ ? "list" : "map", want);
+}
+
 char *
 value_of(const struct reader *r, const struct cx_node *v)
 {
@@ -52,10 +64,7 @@ value_of(const struct reader *r, const struct cx_node *v)
 	char *s;
 
 	if (v->kind != CX_SCALAR) {
-		CX_JSON json_t *at = at_node(r->file, v);
-
-		say(r->in, DROPPED, r->path, at, "a %s stands where compose wants a text",
-			v->kind == CX_SEQ ? "list" : "map");
+		wrong_kind(r, v, "text");
 		return NULL;
 	}
 	s = text_convert(cx_node_null(v) ? "" : v->value, &flags);
@@ -101,11 +110,8 @@ read_pairs(const struct reader *r, const struct cx_node *v,
 		if (s)
 			each(r, k->value, cx_node_null(w) ? NULL : s, k);
 	}
-	if (v->kind == CX_SCALAR && !cx_node_null(v)) {
-		CX_JSON json_t *at = at_node(r->file, v);
-
-		say(r->in, DROPPED, r->path, at, "\"%.60s\" stands where compose wants a list or a map", v->value);
-	}
+	if (v->kind == CX_SCALAR)
+		wrong_kind(r, v, "list or a map");
 }
 
 void
@@ -118,6 +124,8 @@ read_list(const struct reader *r, const struct cx_node *v,
 		if (s)
 			each(r, s, v);
 	}
+	if (v->kind == CX_MAP)
+		wrong_kind(r, v, "list");
 	for (size_t i = 0; v->kind == CX_SEQ && i < v->n; i++) {
 		CX_FREE char *s = visit(r, v->items[i]) ? value_of(r, v->items[i]) : NULL;
 
@@ -322,8 +330,13 @@ include(const struct reader *r, const char *text, const struct cx_node *n)
 	struct file *f = NULL;
 	struct cx_err e;
 
+	for (const struct file *up = r->file; path && up; up = up->parent)
+		if (strcmp(up->name, path) == 0) {
+			say(r->in, DROPPED, "include", at, "%s includes itself", path);
+			return;
+		}
 	if (r->file->depth >= MAX_DEPTH) {
-		init_full(r->in, at, "include leads too deep, or in a circle");
+		init_full(r->in, at, "include leads too deep");
 		return;
 	}
 	if (path)
@@ -332,6 +345,7 @@ include(const struct reader *r, const char *text, const struct cx_node *n)
 		say(r->in, DROPPED, "include", at, "%s", path ? e.text : "the file lies outside of the app's folder");
 		return;
 	}
+	f->parent = r->file;
 	say(r->in, KEPT, "include", at, "the services of %s", path);
 	read_file(f);
 	file_free(f);
@@ -341,8 +355,8 @@ static void
 read_includes(const struct reader *r, const struct cx_node *v)
 {
 	if (v->kind != CX_SEQ)
-		return;
-	for (size_t i = 0; i < v->n && visit(r, v->items[i]); i++) {
+		wrong_kind(r, v, "list");
+	for (size_t i = 0; v->kind == CX_SEQ && i < v->n && visit(r, v->items[i]); i++) {
 		const struct cx_node *path = v->items[i];
 
 		if (path->kind == CX_MAP)

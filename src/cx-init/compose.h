@@ -24,6 +24,7 @@ struct file {
 	struct cx_tree *tree;
 	int format1; /* services stand at the top */
 	int depth; /* of includes and extends */
+	const struct file *parent; /* that includes it */
 };
 
 /* Where the reading of one service is. */
@@ -50,6 +51,8 @@ json_t *child_array(json_t *o, const char *key);
 /* Calls each(r, name, value, node) for NAME=value lists and for maps; value NULL when there is none. */
 void read_pairs(const struct reader *r, const struct cx_node *v,
 	void (*each)(const struct reader *, const char *name, const char *value, const struct cx_node *at));
+/* Reports that v is not what compose wants here; null is nothing. */
+void wrong_kind(const struct reader *r, const struct cx_node *v, const char *want);
 /* Lists of texts, or one text. */
 void read_list(const struct reader *r, const struct cx_node *v,
 	void (*each)(const struct reader *, const char *text, const struct cx_node *at));

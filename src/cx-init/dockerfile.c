@@ -126,12 +126,9 @@ begin_stage(struct scan *s, const char *p)
 	name = as && strcasecmp(as, "AS") == 0 ? word_at(&p) : NULL;
 	base = image ? find_stage(s, image) : NULL;
 	st = &s->list[s->n];
-	*st = (struct stage){.vars = json_object()};
-	if (base) {
-		*st = *base;
-		st->vars = json_deep_copy(base->vars);
-		st->health = json_deep_copy(base->health);
-	}
+	*st = base ? *base : (struct stage){0};
+	st->vars = base ? json_deep_copy(base->vars) : json_object();
+	st->health = base ? json_deep_copy(base->health) : NULL;
 	st->ports = base ? json_copy(base->ports) : json_array();
 	st->volumes = base ? json_copy(base->volumes) : json_array();
 	st->name = cx_steal(&name);

@@ -69,7 +69,7 @@ make_build(struct init *in, const json_t *b, const char *path)
 {
 	const json_t *at = json_object_get(b, "at");
 	const char *context = cx_json_str(b, "context"), *written = cx_json_strd(b, "written", ".");
-	CX_FREE char *folder = context ? project_in_app(in->project, context) : NULL, *dockerfile = NULL;
+	CX_FREE char *folder = context ? project_in_app(in->project, context) : NULL;
 	CX_FREE char *manifest = dockerfile_of(cx_json_strd(b, "dockerfile", "Dockerfile"));
 	json_t *out;
 

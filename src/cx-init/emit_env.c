@@ -68,44 +68,69 @@ emit_database(const struct plan *p, const json_t *r, const char *name, const jso
 }
 
 static void
-emit_reference(const struct plan *p, const char *to, const char *name, const json_t *v, const char *path, json_t *list)
+emit_reference(
+	const struct plan *p, const struct hit *hit, const char *name, const json_t *v, const char *path, json_t *list)
 {
-	const char *service = cx_json_strd(p->names, to, to);
-	CX_FREE char *note = cx_fmt("was %s:PORT; it is https://%s.APP.DOMAIN now", to, service);
+	const char *service = cx_json_strd(p->names, hit->to, hit->to), *scheme = hit->url ? "https://" : "";
+	CX_FREE char *note = cx_fmt("was %s; it is %s%s.APP.DOMAIN now", hit->to, scheme, service);
 
 	put(list, name, NULL, note);
-	say(p->in, CHANGED, path, json_object_get(v, "at"), "%s named the service %s: it is required now", name, to);
-	say_hint(p->in, "cx env set %s=https://%s.APP.DOMAIN (cx services prints it)", name, service);
+	say(p->in, CHANGED, path, json_object_get(v, "at"), "%s named the service %s: it is required now", name,
+		hit->to);
+	say_hint(p->in, "cx env set %s=%s%s.APP.DOMAIN: its balancer takes HTTPS on port 443", name, scheme, service);
+}
+
+/* What a service's variables come to besides the list. */
+struct sums {
+	unsigned kept;
+	struct cx_buf secrets, set;
+	const json_t *at; /* of the first secret */
+};
+
+static void
+add_secret(struct sums *sums, const char *name, const json_t *v)
+{
+	cx_buf_addf(&sums->secrets, "%s%s", sums->secrets.n ? ", " : "", name);
+	cx_buf_addf(&sums->set, " %s=...", name);
+	sums->at = sums->at ? sums->at : json_object_get(v, "at");
 }
 
 static void
 emit_variable(const struct plan *p, const json_t *svc, const char *name, const json_t *v, const char *path,
-	json_t *list, unsigned *kept)
+	json_t *list, struct sums *sums)
 {
 	const char *value = cx_json_str(v, "value");
 	struct hit hit = {.p = p, .self = cx_json_strd(svc, "name", "")};
 	const json_t *r;
 
-	if (!value) {
-		put(list, name, NULL, NULL);
-		++*kept;
-		return;
-	}
-	hosts_in(name, value, on_host, &hit);
+	if (value)
+		hosts_in(name, value, on_host, &hit);
 	r = hit.to ? json_object_get(p->resources, hit.to) : NULL;
 	if (r) {
 		emit_database(p, r, name, v, hit.url, path, list);
 	} else if (hit.to) {
-		emit_reference(p, hit.to, name, v, path, list);
-	} else if (text_secret(name, value)) {
+		emit_reference(p, &hit, name, v, path, list);
+	} else if (value && text_secret(name, value)) {
 		put(list, name, NULL, "its value looked like a secret");
-		say(p->in, CHANGED, path, json_object_get(v, "at"),
-			"%s: its value looks like a secret: it is required now", name);
-		say_hint(p->in, "cx env set %s=... (it is sealed on the rack, and not in any file)", name);
+		add_secret(sums, name, v);
 	} else {
 		put(list, name, value, NULL);
-		++*kept;
+		sums->kept++;
 	}
+}
+
+static void
+report_sums(const struct plan *p, struct sums *sums, const char *key)
+{
+	if (sums->secrets.n) {
+		say(p->in, CHANGED, key, sums->at,
+			"what looks like a secret is required now, and stands in no file: %s", sums->secrets.p);
+		say_hint(p->in, "cx env set%s", sums->set.p);
+	}
+	if (sums->kept)
+		say(p->in, KEPT, key, NULL, "%u variable%s", sums->kept, sums->kept == 1 ? "" : "s");
+	cx_buf_free(&sums->secrets);
+	cx_buf_free(&sums->set);
 }
 
 void
@@ -115,17 +140,16 @@ emit_environment(const struct plan *p, const json_t *svc, const char *path, json
 	const json_t *env = json_object_get(svc, "environment"), *v;
 	json_t *list = json_array();
 	const char *name;
-	unsigned kept = 0;
+	struct sums sums = {0};
 
 	json_object_foreach ((json_t *)env, name, v) {
 		if (json_array_size(list) >= 1000) {
 			say(p->in, DROPPED, key, json_object_get(v, "at"), "more than 1000 variables");
 			break;
 		}
-		emit_variable(p, svc, name, v, key, list, &kept);
+		emit_variable(p, svc, name, v, key, list, &sums);
 	}
-	if (kept)
-		say(p->in, KEPT, key, NULL, "%u variable%s", kept, kept == 1 ? "" : "s");
+	report_sums(p, &sums, key);
 	if (json_array_size(list))
 		(void)json_object_set(out, "environment", list);
 	json_decref(list);

@@ -161,7 +161,7 @@ static const struct {
 	const char *text;
 } meanings[] = {
 	{"convox.port.", ".protocol", KEPT, "the balancer speaks TLS and HTTP by itself"},
-	{"convox.port.", ".secure", KEPT, "the scheme of the port"},
+	{"convox.port.", ".secure", KEPT, "the scheme, where that port is the one that is kept"},
 	{"convox.port.", ".proxy", DROPPED, "no PROXY protocol: the client's address is in X-Forwarded-For"},
 	{"convox.port.", ".sticky.cookie", DROPPED, "requests of a client go to any process"},
 	{"convox.health.path", "", KEPT, "the path of the health check"},

@@ -147,7 +147,8 @@ report_ports(const struct plan *p, const json_t *svc, const json_t *chosen, cons
 			else if (!strchr(why, ',') || strcmp(cx_json_strd(port, "protocol", ""), "tcp") != 0)
 				continue;
 			else
-				say_hint(p->in, "a database can be a resource: add its type to share/cx/resource");
+				say_hint(p->in, "what speaks something else can be a resource: add a type of its own "
+						"to share/cx/resource");
 		}
 	}
 }
@@ -175,6 +176,9 @@ emit_health(const struct plan *p, const json_t *svc, const char *path, json_t *o
 		(void)json_object_set(out, "health", made);
 	if (!h)
 		return;
+	if (json_object_get(h, "retries")) {
+		say(p->in, CHANGED, key, at, "retries: not kept; a service that starts slowly wants grace: SECONDS");
+	}
 	if (cx_json_true(h, "disable")) {
 		say(p->in, KEPT, key, at, "switched off");
 		return;

@@ -126,6 +126,8 @@ read_health(const struct reader *r, const struct cx_node *v)
 	json_t *h = child_object(r->svc, "health");
 
 	(void)json_object_set_new(h, "at", at_node(r->file, v));
+	if (v->kind != CX_MAP)
+		wrong_kind(r, v, "map");
 	for (size_t i = 0; v->kind == CX_MAP && i < v->n; i++) {
 		const struct cx_node *k = v->pairs[i].key, *w = v->pairs[i].value;
 		CX_FREE char *path = NULL;

@@ -29,6 +29,7 @@ struct init {
 	unsigned count[3], lost; /* entries by verdict; those over MAX_REPORT */
 	size_t visits, bytes;
 	int full;
+	int beside; /* the services come from another file */
 };
 
 void init_open(struct init *in, struct project *p, const char *from);

@@ -149,6 +149,8 @@ read_limits(const struct reader *r, const struct cx_node *resources)
 void
 read_deploy(const struct reader *r, const struct cx_node *v)
 {
+	if (v->kind != CX_MAP)
+		wrong_kind(r, v, "map");
 	for (size_t i = 0; v->kind == CX_MAP && i < v->n; i++) {
 		const struct cx_node *k = v->pairs[i].key, *w = v->pairs[i].value;
 		CX_FREE char *path = NULL;

@@ -4,6 +4,7 @@
 #include "emit.h"
 #include "procfile.h"
 #include "project.h"
+#include "text.h"
 #include "verify.h"
 #include <cx/err.h>
 #include <cx/own.h>
@@ -65,17 +66,48 @@ find(struct cx_err *e)
 	return NULL;
 }
 
+/* ${NAME} without a default: nothing runs until it is set. */
+static void
+report_variables(struct init *in, const char *text)
+{
+	CX_JSON json_t *seen = json_object();
+	CX_BUF struct cx_buf names = {0}, set = {0};
+
+	for (const char *p = strstr(text, "${"); p; p = strstr(p + 2, "${")) {
+		size_t n = text_variable(p), end = strcspn(p, ":}");
+		CX_FREE char *name = n ? cx_strndup(p + 2, end - 2) : NULL;
+
+		if (!name || (p > text && p[-1] == '$') || strncmp(p + end, ":-", 2) == 0 ||
+			json_object_get(seen, name))
+			continue;
+		(void)json_object_set_new(seen, name, json_true());
+		cx_buf_addf(&names, "%s%s", names.n ? ", " : "", name);
+		cx_buf_addf(&set, " %s=...", name);
+	}
+	if (!names.n)
+		return;
+	say(in, CHANGED, "", NULL, "must be set before a release is promoted: %s", names.p);
+	say_hint(in, "cx env set%s", set.p);
+}
+
 /* Others that are here and were not chosen. */
 static void
-report_rest(struct init *in)
+report_rest(struct init *in, enum kind kind)
 {
-	for (size_t i = 4; i < sizeof(looked_for) / sizeof(looked_for[0]); i++)
-		if (strcmp(in->from, "Procfile") != 0 && strcmp(looked_for[i], "Procfile") == 0 &&
-			access(looked_for[i], F_OK) == 0)
-			say(in, CHANGED, "", NULL, "there is a Procfile too: cx init --from Procfile reads it instead");
-	if (access("compose.override.yaml", F_OK) == 0 || access("compose.override.yml", F_OK) == 0 ||
-		access("docker-compose.override.yml", F_OK) == 0 || access("docker-compose.override.yaml", F_OK) == 0)
-		say(in, CHANGED, "", NULL, "the override file is not read: what it changes is for one machine");
+	static const char *const overrides[] = {"compose.override.yaml", "compose.override.yml",
+		"docker-compose.override.yml", "docker-compose.override.yaml"};
+
+	if (kind != COMPOSE)
+		return;
+	if (!in->beside && access("Procfile", F_OK) == 0)
+		say(in, CHANGED, "", NULL, "there is a Procfile too: cx init --from Procfile reads that instead");
+	for (size_t i = 0; i < 4; i++)
+		if (access(overrides[i], F_OK) == 0)
+			say(in, CHANGED, "", NULL, "%s is not read: what it changes is for one machine", overrides[i]);
+	if (access(".env", F_OK) == 0) {
+		say(in, CHANGED, "", NULL, "the values of .env are not taken over: they are those of one machine");
+		say_hint(in, "cx env set --file .env");
+	}
 }
 
 static int
@@ -98,51 +130,51 @@ read_source(const char *file, struct cx_buf *text, struct cx_err *e)
 						   : cx_err_set(e, CX_BAD, "%s holds a NUL byte: it is no text", file);
 }
 
-/* A compose file for databases alone goes with a Procfile or Dockerfile that says what the app is. */
+/* What has no service that runs, as databases alone or a release process alone, goes with a file that has. */
 static int
-convert_beside(struct init *in, struct cx_err *e)
+convert_beside(struct init *in, enum kind kind, struct cx_err *e)
 {
 	static const char *const beside[] = {"Procfile", "Dockerfile"};
-	json_t *v, *list = json_array();
+	json_t *services = json_object_get(in->out, "services"), *v;
+	CX_JSON json_t *list = json_array();
 	const char *name;
-	int st = 1;
+	int st = 0;
 
-	for (size_t i = 0; i < 2 && st > 0; i++) {
+	for (size_t i = kind == COMPOSE ? 0 : 1; i < 2 && st == 0 && json_object_size(services) == 0; i++) {
 		CX_BUF struct cx_buf text = {0};
 
 		if (project_read(in->project, beside[i], &text, e) < 0)
 			continue;
-		say(in, CHANGED, "", NULL, "the file has no service that is built: what runs is taken from %s",
-			beside[i]);
+		in->beside = 1;
+		say(in, CHANGED, "", NULL, "%s has no service that runs: it is taken from %s", in->from, beside[i]);
 		st = i ? dockerfile_convert(in, beside[i], cx_buf_str(&text), text.n, e)
 		       : procfile_convert(in, beside[i], cx_buf_str(&text), e);
 	}
 	json_object_foreach (json_object_get(in->out, "resources"), name, v)
 		(void)json_array_append_new(list, json_string(name));
-	json_object_foreach (json_object_get(in->out, "services"), name, v)
+	json_object_foreach (services, name, v)
 		if (json_array_size(list))
 			(void)json_object_set(v, "resources", list);
-	json_decref(list);
-	return st < 0 ? -1 : 0;
+	return st;
 }
 
 /* 0; or the exit status, when findings were printed; or -1 with e set. */
 static int
 convert(struct init *in, enum kind kind, const char *name, const struct cx_buf *text, struct cx_err *e)
 {
-	int st;
+	int st = 0;
 
 	if (kind == PROCFILE)
-		return procfile_convert(in, name, cx_buf_str(text), e);
-	if (kind == DOCKERFILE)
-		return dockerfile_convert(in, name, cx_buf_str(text), text->n, e);
-	st = compose_read(in, name, cx_buf_str(text), text->n, e);
-	if (st)
-		return st;
-	emit_all(in);
-	if (json_object_size(json_object_get(in->out, "services")) == 0)
-		return convert_beside(in, e);
-	return 0;
+		st = procfile_convert(in, name, cx_buf_str(text), e);
+	else if (kind == DOCKERFILE)
+		st = dockerfile_convert(in, name, cx_buf_str(text), text->n, e);
+	else
+		st = compose_read(in, name, cx_buf_str(text), text->n, e);
+	if (st == 0 && kind == COMPOSE)
+		emit_all(in);
+	if (st == 0 && json_object_size(json_object_get(in->out, "services")) == 0)
+		return convert_beside(in, kind, e);
+	return st;
 }
 
 /* Whole or not at all, and never over a file that is there. */
@@ -180,35 +212,36 @@ refuse_existing(const char *to, struct cx_err *e)
 }
 
 static int
-print_json(const struct init *in, const char *target, int written, const char *text, struct cx_err *e)
+print_json(const struct init *in, const char *written, const char *text, struct cx_err *e)
 {
-	CX_JSON json_t *doc = json_pack("{s:i,s:s,s:s?,s:b,s:{s:i,s:i,s:i},s:O,s:s}", "v", 1, "from", in->from, "file",
-		target, "written", written, "count", "kept", (int)in->count[KEPT], "changed", (int)in->count[CHANGED],
-		"dropped", (int)in->count[DROPPED], "report", in->report, "text", text);
+	CX_JSON json_t *doc = json_pack("{s:i,s:s,s:s?,s:s?,s:{s:i,s:i,s:i},s:O}", "v", 1, "from", in->from, "written",
+		written, "text", text, "count", "kept", (int)in->count[KEPT], "changed", (int)in->count[CHANGED],
+		"dropped", (int)in->count[DROPPED], "report", in->report);
 
 	return cx_json_print(stdout, doc, e);
 }
 
+/* The report, and what comes of it: a file, standard output, or nothing. */
 static int
 finish(struct init *in, const struct options *o, struct cx_err *e)
 {
 	const char *to = o->to ? o->to : "convox.yml";
 	int print = strcmp(to, "-") == 0, empty = json_object_size(json_object_get(in->out, "services")) == 0;
-	CX_FREE char *text = write_manifest(in);
+	CX_FREE char *text = empty ? NULL : write_manifest(in);
 
+	if (!empty) {
+		report_variables(in, text);
+		if (verify(in, text, e) < 0 || (!o->check && !print && publish(to, text, e) < 0))
+			return -1;
+	}
+	if (!cx_json_wanted())
+		report_print(in, o->check || empty ? "nothing is written" : print ? "standard output" : to);
+	else if (print_json(in, o->check || print || empty ? NULL : to, text, e) < 0)
+		return -1;
 	if (empty) {
-		report_print(in, o->check ? "(nothing is written)" : to);
 		(void)cx_err_set(e, CX_BAD, "%s has no service that cx could run", in->from);
 		return cx_err_hint(e, "a service needs build or image; --from FILE names another file");
 	}
-	if (verify(in, text, e) < 0)
-		return -1;
-	if (!o->check && !print && publish(to, text, e) < 0)
-		return -1;
-	if (!cx_json_wanted())
-		report_print(in, o->check ? "(nothing is written)" : print ? "standard output" : to);
-	if (cx_json_wanted() && print_json(in, o->check || print ? NULL : to, !o->check && !print, text, e) < 0)
-		return -1;
 	if (print && !o->check && !cx_json_wanted() && fputs(text, stdout) < 0)
 		return cx_err_sys(e, "write");
 	return o->check && in->count[DROPPED] ? CX_NO : 0;
@@ -242,7 +275,7 @@ run(const struct options *o, struct cx_err *e)
 	init_open(&in, &p, file);
 	st = convert(&in, kind, name, &text, e);
 	if (!o->from)
-		report_rest(&in);
+		report_rest(&in, kind);
 	if (st == 0)
 		st = finish(&in, o, e);
 	init_close(&in);

@@ -264,11 +264,11 @@ text_seconds(const char *s)
 	if (!*s)
 		return -1;
 	while (*s) {
-		char *end;
+		char *end = NULL;
 		double n = isdigit((unsigned char)*s) || *s == '.' ? strtod(s, &end) : -1;
 		size_t i = 0;
 
-		if (!(n >= 0))
+		if (!end || !(n >= 0))
 			return -1;
 		while (i < 6 && strncmp(end, units[i].unit, strlen(units[i].unit)) != 0)
 			i++;
@@ -284,11 +284,11 @@ long
 text_megabytes(const char *s)
 {
 	static const char units[] = "bkmgt";
-	char *end;
+	char *end = NULL;
 	double n = isdigit((unsigned char)*s) || *s == '.' ? strtod(s, &end) : -1;
 	const char *unit;
 
-	if (!(n >= 0))
+	if (!end || !(n >= 0))
 		return -1;
 	end += strspn(end, " ");
 	unit = *end ? strchr(units, tolower((unsigned char)*end)) : units;

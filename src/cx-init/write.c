@@ -177,7 +177,7 @@ write_list(struct cx_buf *b, const json_t *list, int indent)
 		if (json_is_string(v))
 			scalar(&flow, json_string_value(v), 1);
 	}
-	if (json_is_string(json_array_get(list, 0)) && flow.n < 90 && !memchr(flow.p, '=', flow.n)) {
+	if (json_is_string(json_array_get(list, 0)) && flow.n < 90 && !strchr(cx_buf_str(&flow), '=')) {
 		cx_buf_addf(b, " [%s]\n", flow.p);
 		return;
 	}
