@@ -94,3 +94,8 @@ help: ## this list
 format: ## lay out the C source with clang-format
 	$(Q)clang-format -i $(LINT_C) $(LINT_H)
 .PHONY: format units
+
+# --- the reference part of convox.yml(5), from the schema
+doc/convox.yml.5: share/cx/schema/convox.json share/cx/schema/convox.yml.5.jq ## make the key reference of convox.yml(5) anew
+	$(call say,DOC,$@)
+	$(Q)sed '/^\.\\" BEGIN/q' $@ > $@.new && jq -rf share/cx/schema/convox.yml.5.jq $< >> $@.new && sed -n '/^\.\\" END/,$$p' $@ >> $@.new && mv $@.new $@

@@ -118,3 +118,16 @@ release() { # TEXT ENV
 	run --separate-stderr sh -c 'cx-manifest > /dev/full'
 	[ "$status" -eq 111 ]
 }
+
+@test "convox.yml(5): its reference is what the schema says (make doc/convox.yml.5)" {
+	jq -rf "$ROOT/share/cx/schema/convox.yml.5.jq" "$ROOT/share/cx/schema/convox.json" > want
+	[ "$(wc -l < want)" -gt 500 ]
+	sed -e '1,/^\.\\" BEGIN/d' -e '/^\.\\" END/,$d' "$ROOT/doc/convox.yml.5" | diff want -
+}
+
+@test "convox.json: every key has a description, a default, examples and what each rack makes of it" {
+	jq -e '[.. | objects | select(has("x-cx")) | select((.description | length) == 0 or (has("default") | not) or (.examples | length) == 0
+		or (."x-cx" | (.local | length) == 0 or (.aws | length) == 0))] == []' "$ROOT/share/cx/schema/convox.json"
+	jq -e '[.properties, .definitions.service.properties, .definitions.resource.properties, .definitions.timer.properties
+		| to_entries[] | select(.value | has("x-cx") | not)] == []' "$ROOT/share/cx/schema/convox.json"
+}
