@@ -59,6 +59,16 @@ lint: ## compilers, clang-tidy, cppcheck, shellcheck, mandoc, --help equals SYNO
 
 bench: all ## speed, side by side with the peers; prints the table of doc/performance.md
 	$(Q)t/bench/run.sh
+	$(Q)t/bench/router.sh
+	$(Q)t/bench/dns.sh
+
+bench-router: all ## cx-router beside HAProxy, nginx and Caddy; BENCH_QUICK=1 for a short run
+	$(Q)t/bench/router.sh
+
+bench-dns: all ## cx-dns beside Knot, NSD and dnsmasq; BENCH_QUICK=1 for a short run
+	$(Q)t/bench/dns.sh
+
+.PHONY: bench-router bench-dns deps-bench
 
 # --- packages, Debian 12
 DEPS_BUILD = gcc make pkg-config libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev libarchive-dev libknot-dev libnghttp2-dev
@@ -66,6 +76,9 @@ DEPS_RUN = docker.io iptables iproute2 ca-certificates curl jq
 DEPS_TEST = bats clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc python3 python3-jsonschema \
 	busybox-static hyperfine bind9-dnsutils libnss3-tools python3-h2 openssl valgrind git procps parallel bsdextrautils docker-compose \
 	ldnsutils knot-dnsutils python3-dnspython
+# The peers of `make bench`, and the suites of `make conformance` that Debian has. Not part of deps-test: some start daemons.
+DEPS_BENCH = haproxy nginx-light caddy wrk nghttp2-client nghttp2-server knot nsd dnsmasq-base dnsperf \
+	testssl.sh python3-grpcio python3-h2 python3-websockets python3-autobahn python3-dnspython ldnsutils golang-go chromium
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 need = for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$p; done
 define install_missing
@@ -77,6 +90,8 @@ deps: ## install the Debian packages that building and running need
 	$(call install_missing,$(DEPS_BUILD) $(DEPS_RUN))
 deps-test: ## and those that tests need
 	$(call install_missing,$(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST))
+deps-bench: ## and the peers and suites of bench and conformance
+	$(call install_missing,$(DEPS_BENCH))
 
 install: all ## install under $(DESTDIR)$(prefix)
 	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/share
