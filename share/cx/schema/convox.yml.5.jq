@@ -41,7 +41,7 @@ def key($path):
 	".It Cm \($path)",
 	(.description | sentences),
 	(forms | if length > 0 then join(", or ") | (.[:1] | ascii_upcase) + .[1:] + "." else empty end),
-	(if .default == null then empty else "Default: \(.default | flow | escaped)." end),
+	(if .default == null then empty else "Default:", ".Li \(.default | flow | escaped | literal) ." end),
 	racks,
 	(if .examples[0] == null then empty else ".Dl \($path | split(".") | last): \(.examples[0] | flow | escaped | literal)" end);
 
