@@ -13,6 +13,7 @@
 #include "stats.h"
 #include <cx/buf.h>
 #include <cx/json.h>
+#include <signal.h>
 
 #define BATCH 64 /* datagrams in one system call */
 #define EVENTS_MAX 64 /* in one turn */
@@ -184,6 +185,8 @@ struct dns {
 /* worker.c */
 void worker_init(struct dns *d);
 int worker_run(struct dns *d);
+/* Waits at most ms for events, with this signal mask, and handles them: how many there were. */
+int worker_turn(struct dns *d, int ms, const sigset_t *open);
 /* Another list of resolvers, of rack.json. */
 void worker_resolvers(struct dns *d, const json_t *list);
 void worker_watch(struct dns *d, struct source *s, uint32_t events);

@@ -228,11 +228,3 @@ routes_changed(struct routes *r)
 	if (all)
 		routes_load_all(r);
 }
-
-void
-routes_free(struct routes *r)
-{
-	while (r->apps > 0)
-		drop(r, r->apps - 1);
-	free(r->app);
-}

@@ -31,6 +31,5 @@ void routes_changed(struct routes *r);
 void routes_load_all(struct routes *r);
 /* Loads, or forgets, the file NAME. One that cannot be read is told on stderr; what it said before stays. */
 void routes_load(struct routes *r, const char *name);
-void routes_free(struct routes *r);
 
 #endif

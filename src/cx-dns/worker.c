@@ -299,30 +299,36 @@ rest(struct dns *d)
 }
 
 int
+worker_turn(struct dns *d, int ms, const sigset_t *open)
+{
+	struct epoll_event ev[EVENTS_MAX];
+	int n = epoll_pwait(d->epoll, ev, EVENTS_MAX, ms, open);
+
+	tell_time(d);
+	d->turn++;
+	for (int i = 0; i < n; i++)
+		handle(d, ev[i].data.ptr, ev[i].events);
+	end_turn(d);
+	return n;
+}
+
+int
 worker_run(struct dns *d)
 {
 	struct sigaction sa = {.sa_handler = on_signal};
-	struct epoll_event ev[EVENTS_MAX];
-	sigset_t stop, old;
+	sigset_t stop, open;
 
 	/* They come only while it waits, so that none is lost between the look and the wait. */
 	(void)sigemptyset(&stop);
 	(void)sigaddset(&stop, SIGTERM);
 	(void)sigaddset(&stop, SIGINT);
 	(void)sigprocmask(SIG_BLOCK, &stop, NULL);
-	(void)sigemptyset(&old);
+	(void)sigemptyset(&open);
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)prctl(PR_SET_TIMERSLACK, 1UL);
 	while (!ended && !d->ended) {
-		int busy = d->flights > 0 || d->n_clients > 0;
-		int n = epoll_pwait(d->epoll, ev, EVENTS_MAX, busy ? 50 : 1000, &old);
-
-		tell_time(d);
-		d->turn++;
-		for (int i = 0; i < n; i++)
-			handle(d, ev[i].data.ptr, ev[i].events);
-		end_turn(d);
+		(void)worker_turn(d, d->flights > 0 || d->n_clients > 0 ? 50 : 1000, &open);
 		rest(d);
 	}
 	return 0;

@@ -230,15 +230,3 @@ zone_init(struct zone *z, const char *domain, const struct address at[VIEWS], co
 	zone_add(z, &q, &z->ns);
 	return 0;
 }
-
-void
-zone_free(struct zone *z)
-{
-	for (size_t i = 0; i < z->buckets; i++)
-		for (struct node *n = z->bucket[i], *next; n; n = next) {
-			next = n->chain;
-			free(n);
-		}
-	free(z->bucket);
-	z->bucket = NULL;
-}

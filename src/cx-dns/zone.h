@@ -49,7 +49,6 @@ struct zone {
 /* domain as text. */
 int zone_init(struct zone *z, const char *domain, const struct address at[VIEWS], const uint16_t https[VIEWS],
 	struct cx_err *e);
-void zone_free(struct zone *z);
 /* Reads a host as text into q->name; false when it is none of the domain. */
 int zone_name(const struct zone *z, const char *host, struct query *q);
 /* Makes a record live; q holds its name. The zone borrows it until zone_remove, which does not free it. */
