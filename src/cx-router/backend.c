@@ -226,6 +226,7 @@ backend_connect(struct stream *s)
 			continue;
 		}
 		s->target = b;
+		s->asked = s->r->now;
 		metrics_add(&b->m->requests, 1);
 		attach(s, u, reused);
 		return 0;

@@ -102,14 +102,16 @@ balance_weight(const struct service *s, const struct backend *b, double now)
 enum rank { GOOD, AVOIDED, UNHEALTHY, NEVER };
 
 static enum rank
-rank_of(const struct backend *b, struct backend *const *tried, size_t n, double now)
+rank_of(const struct service *s, const struct backend *b, struct backend *const *tried, size_t n, double now)
 {
 	if (b->gone > 0)
 		return NEVER;
 	for (size_t i = 0; i < n; i++)
 		if (tried[i] == b)
 			return NEVER;
-	if (__atomic_load_n(&b->m->health, __ATOMIC_RELAXED) == HEALTH_BAD)
+	/* As at an ALB, a new one gets nothing before its first check. */
+	if (s->health.interval && b->m != &b->all->other &&
+		__atomic_load_n(&b->m->health, __ATOMIC_RELAXED) != HEALTH_GOOD)
 		return UNHEALTHY;
 	return now < b->avoid ? AVOIDED : GOOD;
 }
@@ -125,7 +127,7 @@ by_turn(struct service *s, enum rank rank, struct backend *const *tried, size_t 
 		struct backend *b = s->backends[i];
 		long w;
 
-		if (rank_of(b, tried, n, now) != rank)
+		if (rank_of(s, b, tried, n, now) != rank)
 			continue;
 		w = (long)balance_weight(s, b, now);
 		if (w == 0)
@@ -147,7 +149,7 @@ next_of(struct service *s, enum rank rank, struct backend *const *tried, size_t 
 	for (size_t i = 0; i < s->n; i++) {
 		struct backend *b = s->backends[s->next++ % s->n];
 
-		if (rank_of(b, tried, n, now) == rank && b->weight)
+		if (rank_of(s, b, tried, n, now) == rank && b->weight)
 			return b;
 	}
 	return NULL;
@@ -164,7 +166,7 @@ least(struct service *s, enum rank rank, struct backend *const *tried, size_t n,
 		struct backend *b = s->backends[(s->next + i) % s->n];
 		uint64_t l, v;
 
-		if (rank_of(b, tried, n, now) != rank)
+		if (rank_of(s, b, tried, n, now) != rank)
 			continue;
 		v = balance_weight(s, b, now);
 		l = (uint64_t)__atomic_load_n(&b->m->active, __ATOMIC_RELAXED) + 1;
@@ -184,7 +186,7 @@ stuck_to(const struct service *s, struct span cookie, struct backend *const *tri
 		return NULL;
 	for (size_t i = 0; i < s->n; i++)
 		if (memcmp(s->backends[i]->token, cookie.p, ROUTE_TOKEN) == 0)
-			return rank_of(s->backends[i], tried, n, now) == GOOD ? s->backends[i] : NULL;
+			return rank_of(s, s->backends[i], tried, n, now) == GOOD ? s->backends[i] : NULL;
 	return NULL;
 }
 

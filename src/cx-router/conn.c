@@ -1,5 +1,6 @@
 /* A client's connection: bytes in, bytes out, and the phase that it is in. Edge-triggered: c_in and c_out say what may
  * be tried. */
+#include "metrics.h"
 #include "router.h"
 #include <arpa/inet.h>
 #include <cx/own.h>
@@ -32,10 +33,13 @@ conn_accept(struct router *r, struct listener *l, int fd, const struct sockaddr_
 	int one = 1;
 
 	c->r = r;
+	metrics_add(&r->metrics->router.accepted, 1);
+	metrics_gauge(&r->metrics->router.connections, 1);
 	c->how = l->how;
 	c->https_port = l->group == GATEWAY ? 443 : r->https_port;
 	c->client = (struct source){CLIENT, fd};
 	(void)inet_ntop(AF_INET, &peer->sin_addr, c->peer, sizeof(c->peer));
+	c->peer_port = ntohs(peer->sin_port);
 	if (getsockname(fd, (struct sockaddr *)&local, &len) == 0)
 		(void)snprintf(c->local_port, sizeof(c->local_port), "%u", ntohs(local.sin_port));
 	c->deadline = r->now + HEAD_SECONDS;
@@ -61,6 +65,7 @@ conn_end(struct conn *c)
 		return;
 	if (c->ssl && c->phase != HANDSHAKE && !c->eof)
 		(void)SSL_shutdown(c->ssl);
+	metrics_gauge(&c->r->metrics->router.connections, -1);
 	c->phase = DEAD;
 	if (c->s)
 		stream_free(c->s);

@@ -127,30 +127,42 @@ dispatch_late(struct stream *s)
 	page_refuse(s, 503, s->service->n ? "no process takes a connection" : absence(s->service));
 }
 
+void
+dispatch_cut(struct stream *s)
+{
+	if (s->step == DONE || !s->target || !(s->target->gone > 0) || !s->service ||
+		s->r->now < s->target->gone + (double)s->service->drain)
+		return;
+	metrics_add(&s->service->m->cut, 1);
+	if (s->responded) {
+		s->down->abort(s);
+		return;
+	}
+	page_refuse(s, 502, "its process was taken out of service before it answered");
+	s->down->wake(s);
+}
+
 /* Tries those that wait again: all when the routes changed, else those whose service has processes to ask. */
 void
 dispatch_again(struct router *r, int routes_changed)
 {
-	struct stream *all = r->held, *s;
+	struct stream *all = r->held, *turn = NULL, *s;
 
 	if (!all || (!routes_changed && r->now < r->held_at))
 		return;
 	r->held_at = r->now + AGAIN_SECONDS;
-	/* A list of its own, newest first: turned round, so that who waits longest is first. */
+	/* A list of its own, the oldest first. What happens to one may end others: each unlinks itself. */
 	r->held = NULL;
 	while ((s = all) != NULL) {
 		all = s->held_next;
-		s->held_next = r->held;
-		r->held = s;
+		s->held_next = turn;
+		s->held = &turn;
+		if (turn)
+			turn->held = &s->held_next;
+		turn = s;
 	}
-	all = r->held;
-	r->held = NULL;
-	while ((s = all) != NULL) {
-		all = s->held_next;
-		s->held = NULL;
-		s->held_next = NULL;
-		r->held_n--;
-		metrics_gauge(&s->service->m->waiting, -1);
+	while ((s = turn) != NULL) {
+		leave(s);
 		if (routes_changed) {
 			dispatch_leave(s);
 			(void)dispatch_find(s);
@@ -158,9 +170,7 @@ dispatch_again(struct router *r, int routes_changed)
 		s->tries = 0;
 		s->step = EXCHANGE;
 		dispatch(s);
-		if (s->c->h2)
+		if (s->step != HELD)
 			s->down->wake(s);
-		else
-			conn_again(s->c);
 	}
 }

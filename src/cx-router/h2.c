@@ -393,7 +393,9 @@ h2_tick(struct conn *c)
 
 	for (struct stream *s = m->streams, *next; s; s = next) {
 		next = s->sib;
-		if (s->step != DONE && now > s->deadline && s->service)
+		if (s->step != DONE && s->service)
+			dispatch_cut(s);
+		if (s->r && s->step != DONE && now > s->deadline && s->service)
 			stream_timeout(s);
 	}
 	if (m->n == 0 && now > c->deadline)

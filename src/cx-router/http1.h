@@ -32,7 +32,7 @@ struct http1 {
 	long long length; /* Content-Length; -1: none */
 	int chunked, close, keep_alive, upgrades, expect;
 	size_t n;
-	struct http1_field fields[HTTP1_FIELDS_MAX];
+	struct http1_field fields[HTTP1_FIELDS_MAX + 4]; /* room for what an answer gets of us */
 };
 
 /*

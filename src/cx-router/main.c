@@ -3,6 +3,7 @@
  * for the bridge. The worker talks to the network: it runs as an unprivileged
  * user and holds no authority's key.
  */
+#include "admin.h"
 #include "metrics.h"
 #include "router.h"
 #include <cx/err.h>
@@ -12,19 +13,24 @@
 #include <cx/spool.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #define LOG_MAX (10L << 20)
 #define LISTEN_MAX 16
+#define METRICS_MAX 4 /* sockets */
 
 static const char usage[] = "usage: cx-router\n"
 			    "       cx-router --routes dir [--listen address:port --cert file] [--plain address:port]\n"
-			    "       [--http address:port] [--https-port port] [--log file]\n";
+			    "       [--http address:port] [--https-port port] [--log file] [--log-format json|alb]\n"
+			    "       [--metrics path|address:port]\n"
+			    "       cx-router top [--interval seconds] [--metrics path|address:port]\n";
 
 struct bound {
 	int fd;
@@ -36,6 +42,11 @@ struct parent {
 	const char *routes, *cert, *log_file;
 	struct cx_net_gateway gateway;
 	struct metrics *metrics;
+	const char *metrics_at[METRICS_MAX];
+	int metrics_fds[METRICS_MAX];
+	size_t metrics_n;
+	pid_t monitor;
+	enum log_format format;
 	struct bound bound[LISTEN_MAX];
 	size_t n;
 	int https_port, log, worker_sock, mint_sock;
@@ -95,7 +106,9 @@ from_rack(struct parent *p, struct cx_err *e)
 		.device = cx_json_str(p->spool.rack, "bridge")};
 	p->routes = cx_fmt("%s/routes", p->spool.path);
 	p->log_file = cx_fmt("%s/log/access.log", p->spool.path);
-	if (cx_spool_mkdir(p->spool.dir, "log", 0700, e) < 0)
+	if (p->metrics_n < METRICS_MAX)
+		p->metrics_at[p->metrics_n++] = cx_fmt("%s/run/router.sock", p->spool.path);
+	if (cx_spool_mkdir(p->spool.dir, "log", 0700, e) < 0 || cx_spool_mkdir(p->spool.dir, "run", 0711, e) < 0)
 		return -1;
 	return bind_one(p, address, p->https_port, TLS, e) < 0
 		       ? -1
@@ -142,7 +155,8 @@ worker(void *arg, int sock, struct cx_err *e)
 		.domain = p->spool.rack ? cx_json_strd(p->spool.rack, "domain", "convox") : "",
 		.https_port = p->https_port,
 		.metrics = p->metrics,
-		.log = log_open(p->log)};
+		.log = log_open(p->log, p->format),
+		.log_agents = p->format == LOG_ALB};
 
 	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && setrlimit(RLIMIT_NOFILE, &files) < 0) {
 		files.rlim_cur = files.rlim_max = now.rlim_max;
@@ -175,6 +189,52 @@ worker(void *arg, int sock, struct cx_err *e)
 	return worker_run(&r) ? CX_SYS : 0;
 }
 
+static int
+monitor(struct parent *p, struct cx_err *e)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->bound[i].fd >= 0)
+			close(p->bound[i].fd);
+	if (p->log >= 0)
+		close(p->log);
+	if (!p->routes || chdir(p->routes) < 0)
+		return cx_err_sys(e, "open %s", p->routes ? p->routes : "the routes");
+	if (cx_net_drop(p->uid, p->gid, e) < 0)
+		return -1;
+	return admin_run(p->metrics, p->metrics_fds, p->metrics_n, e);
+}
+
+/* Beside the workers, who do not need it: when it ends, another takes its place. */
+static void
+keep_monitor(struct parent *p)
+{
+	struct cx_err e;
+	sigset_t none;
+
+	if (p->monitor > 0 && kill(p->monitor, 0) == 0)
+		return;
+	p->monitor = fork();
+	if (p->monitor != 0)
+		return;
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	(void)prctl(PR_SET_NAME, "cx-router-mon");
+	_exit(monitor(p, &e) < 0 ? cx_err_report(&e, "cx-router") : 0);
+}
+
+static int
+open_metrics(struct parent *p, struct cx_err *e)
+{
+	for (size_t i = 0; i < p->metrics_n; i++) {
+		p->metrics_fds[i] = admin_listen(p->metrics_at[i], e);
+		if (p->metrics_fds[i] < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static void
 rotate_log(struct parent *p)
 {
@@ -199,6 +259,7 @@ tick(void *arg)
 
 	cx_net_follow(&p->gateway, ports, p->worker_sock);
 	rotate_log(p);
+	keep_monitor(p);
 }
 
 static int
@@ -207,13 +268,15 @@ run(struct parent *p, struct cx_err *e)
 	pid_t pid;
 
 	p->metrics = metrics_make();
-	if (open_log(p, e) < 0 || start_mint(p, e) < 0)
+	if (open_metrics(p, e) < 0 || open_log(p, e) < 0 || start_mint(p, e) < 0)
 		return -1;
 	pid = cx_net_worker("cx-router", worker, p, &p->worker_sock, e);
 	if (pid < 0)
 		return -1;
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n; i++) {
 		close(p->bound[i].fd);
+		p->bound[i].fd = -1;
+	}
 	if (p->mint_sock >= 0)
 		close(p->mint_sock);
 	return cx_net_watch(pid, tick, p);
@@ -234,6 +297,16 @@ option(struct parent *p, int o, struct cx_err *e)
 		return 0;
 	case 's':
 		p->https_port = atoi(optarg);
+		return 0;
+	case 'f':
+		if (strcmp(optarg, "json") != 0 && strcmp(optarg, "alb") != 0)
+			return cx_err_set(e, CX_BAD, "--log-format is json or alb");
+		p->format = optarg[0] == 'a' ? LOG_ALB : LOG_JSON;
+		return 0;
+	case 'm':
+		if (p->metrics_n == METRICS_MAX)
+			return cx_err_set(e, CX_BAD, "--metrics stands more than %d times", METRICS_MAX);
+		p->metrics_at[p->metrics_n++] = optarg;
 		return 0;
 	case 'l':
 		return bind_text(p, optarg, TLS, e);
@@ -262,6 +335,7 @@ main(int argc, char **argv)
 	static const struct option longs[] = {{"routes", required_argument, NULL, 'r'},
 		{"listen", required_argument, NULL, 'l'}, {"cert", required_argument, NULL, 'c'},
 		{"plain", required_argument, NULL, 'p'}, {"http", required_argument, NULL, 't'},
+		{"log-format", required_argument, NULL, 'f'}, {"metrics", required_argument, NULL, 'm'},
 		{"https-port", required_argument, NULL, 's'}, {"log", required_argument, NULL, 'g'},
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	static struct parent p = {.https_port = 443, .uid = 65534, .gid = 65534};
@@ -270,6 +344,8 @@ main(int argc, char **argv)
 
 	if (cx_globals(&argc, argv, 0, &e) < 0)
 		return cx_err_report(&e, "cx-router");
+	if (argc > 1 && strcmp(argv[1], "top") == 0)
+		return top_main(argc - 1, argv + 1, usage);
 	for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
 		if (option(&p, o, &e) < 0)
 			return cx_err_report(&e, "cx-router");

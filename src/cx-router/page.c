@@ -10,8 +10,9 @@ phrase(int status)
 		int status;
 		const char *text;
 	} all[] = {{301, "Moved Permanently"}, {400, "Bad Request"}, {404, "Not Found"}, {405, "Method Not Allowed"},
-		{408, "Request Timeout"}, {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
-		{504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"}};
+		{408, "Request Timeout"}, {414, "URI Too Long"}, {463, "Too Many Forwarding Addresses"},
+		{464, "Incompatible Protocol Versions"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
+		{503, "Service Unavailable"}, {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i].status == status)
@@ -105,6 +106,7 @@ answer(struct stream *s, int status, const char *name, const char *value, const 
 	s->back.n = 0;
 	s->back_eof = 0;
 	s->step = EXCHANGE;
+	s->own = 1;
 	h.status = status;
 	h.reason = (struct span){phrase(status), strlen(phrase(status))};
 	h.length = (long long)body->n;

@@ -19,13 +19,7 @@ keep(char *to, size_t size, struct span s)
 	to[n] = '\0';
 }
 
-static int
-is_forwarding(struct span name)
-{
-	return span_is(name, "x-forwarded-proto") || span_is(name, "x-forwarded-port");
-}
-
-/* The head that the backend gets: hop-by-hop fields gone, X-Forwarded-For appended, -Proto and -Port set. */
+/* The head that the backend gets: hop-by-hop fields gone, what the balancer says of the client added. */
 static void
 make_head(struct stream *s, const struct http1 *h)
 {
@@ -36,21 +30,11 @@ make_head(struct stream *s, const struct http1 *h)
 	cx_buf_addc(b, ' ');
 	put_span(b, h->target);
 	cx_buf_adds(b, " HTTP/1.1\r\n");
-	cx_buf_adds(b, "X-Forwarded-For: ");
-	for (size_t i = 0; i < h->n; i++)
-		if (span_is(h->fields[i].name, "x-forwarded-for") && h->fields[i].value.n) {
-			put_span(b, h->fields[i].value);
-			cx_buf_adds(b, ", ");
-		}
-	cx_buf_adds(b, s->c->peer);
-	cx_buf_adds(b, s->c->ssl ? "\r\nX-Forwarded-Proto: https" : "\r\nX-Forwarded-Proto: http");
-	cx_buf_adds(b, "\r\nX-Forwarded-Port: ");
-	cx_buf_adds(b, s->c->local_port);
-	cx_buf_adds(b, "\r\n");
+	alb_put(s, h, b);
 	for (size_t i = 0; i < h->n; i++) {
 		const struct http1_field *f = &h->fields[i];
 
-		if (f->hop || is_forwarding(f->name) || span_is(f->name, "x-forwarded-for"))
+		if (f->hop || alb_replaces(s, f->name))
 			continue;
 		put_span(b, f->name);
 		cx_buf_adds(b, ": ");
@@ -88,8 +72,17 @@ request_begin(struct stream *s, const struct http1 *h)
 	/* Not to HTTP/2: requests in it would pass unread. */
 	s->upgrade = h->upgrades && h->upgrade.n > 0 && h->minor == 1 && !h->chunked && h->length <= 0 &&
 		     !span_is(h->upgrade, "h2c");
-	if (dispatch_find(s))
+	if (dispatch_find(s)) {
+		const char *why;
+		int status = alb_refuses(s, h, &why);
+
+		if (status) {
+			s->c->close |= !s->c->h2;
+			page_refuse(s, status, why);
+			return;
+		}
 		make_head(s, h);
+	}
 	dispatch(s);
 }
 
@@ -115,6 +108,7 @@ void
 request_put(struct stream *s, const char *p, size_t n)
 {
 	pool_take(s->r, &s->to_backend);
+	s->bytes_in += n;
 	if (s->req_left < 0 && !s->tunnel)
 		put_chunk(&s->to_backend, p, n);
 	else

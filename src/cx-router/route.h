@@ -41,6 +41,8 @@ struct backend {
 	long turn; /* of weighted turns */
 	double since; /* it is known from then on, 0: it was there at the start */
 	double gone; /* it left the routes, or drains, since then: no new requests; 0: neither */
+	double check_at; /* health.c: the next check; and results in a row */
+	unsigned passed, failed;
 	double avoid; /* it took no connection: not asked before then, where another can be */
 	unsigned failures;
 };

@@ -10,8 +10,10 @@
 #ifndef ROUTER_H
 #define ROUTER_H
 
+#include "alb.h"
 #include "balance.h"
 #include "http1.h"
+#include "log.h"
 #include "route.h"
 #include <cx/buf.h>
 #include <netinet/in.h>
@@ -80,6 +82,7 @@ struct conn {
 	enum how how;
 	enum phase phase;
 	SSL *ssl;
+	unsigned short peer_port;
 	char peer[INET_ADDRSTRLEN], local_port[8]; /* as text: every request names them */
 	int https_port; /* where a redirect leads */
 	double deadline;
@@ -117,7 +120,8 @@ struct stream {
 	enum step step;
 	double deadline, began;
 	/* the request */
-	char method[16], path[256], host[256];
+	char method[16], path[256], host[256], trace[120];
+	char agent[160]; /* for the ALB's log only */
 	int minor, is_head, html, upgrade, tunnel;
 	struct service *service;
 	struct backend *target, *tried[BALANCE_TRIES];
@@ -126,6 +130,10 @@ struct stream {
 	struct stream *held_next, **held;
 	double held_until; /* 0: it did not wait yet */
 	int repeated; /* sent once more, to another process */
+	enum desync_class class;
+	const char *class_reason;
+	int back_ends; /* the backend's connection serves no other */
+	double asked, answered; /* a backend was picked, its head was there; 0: not yet */
 	int acted; /* it may have been acted on: no other try */
 	struct upstream *up; /* NULL: none */
 	int reused; /* up had carried another request before */
@@ -140,10 +148,10 @@ struct stream {
 	int res_trailer, trailed; /* trailers are next; were passed on */
 	int responded, res_done, res_chunked, until_close, out_chunked, back_close, back_eof, status;
 	long long res_left;
-	unsigned long long bytes;
+	int own; /* it is ours, not a backend's */
+	unsigned long long bytes, bytes_in;
 };
 
-struct log;
 struct certs;
 
 #define POOL_MAX 256
@@ -168,6 +176,7 @@ struct router {
 	SSL_CTX *ctx;
 	struct certs *certs;
 	struct log *log;
+	int log_agents; /* it names the User-Agent */
 	int https_port; /* where port 80 redirects to */
 	size_t unbound; /* resources whose port was taken */
 	int stopping;
@@ -261,6 +270,8 @@ void dispatch_leave(struct stream *s);
 int dispatch_hold(struct stream *s);
 /* Its wait is over. */
 void dispatch_late(struct stream *s);
+/* Ends it when its process left the routes and the time of the drain is over. */
+void dispatch_cut(struct stream *s);
 /* Tries those that wait again. */
 void dispatch_again(struct router *r, int routes_changed);
 
@@ -292,9 +303,5 @@ void page_redirect(struct stream *s, const char *target);
 /* log.c */
 /* A number in decimal, or hexadecimal; printf(3) costs as much as the rest of a request's head. */
 void put_number(struct cx_buf *b, unsigned long long n, unsigned base);
-struct log *log_open(int fd);
-void log_request(struct stream *s);
-void log_flush(struct router *r);
-void log_replace(struct router *r, int fd);
 
 #endif

@@ -24,7 +24,7 @@ stream_new(struct conn *c, const struct down *down)
 	s->down = down;
 	s->step = EXCHANGE;
 	s->req_done = 1;
-	s->began = worker_clock();
+	s->began = r->now;
 	s->deadline = r->now + BODY_SECONDS;
 	return s;
 }
@@ -34,6 +34,11 @@ stream_free(struct stream *s)
 {
 	if (!s->r)
 		return;
+	if (s->step != DONE && !s->tunnel) { /* the client's connection broke */
+		s->status = 460;
+		s->own = 1;
+		log_request(s);
+	}
 	backend_release(s, 0);
 	dispatch_leave(s);
 	s->to_backend.n = s->back.n = 0;
@@ -205,12 +210,15 @@ response_begin(struct stream *s)
 	}
 	s->status = h.status;
 	balance_worked(s->target);
+	s->answered = s->r->now;
 	if (h.status == 101)
 		begin_tunnel(s, &h);
 	else if (h.status < 200)
 		s->down->head(s, &h);
-	else
+	else {
+		alb_answer(s, &h);
 		stream_respond(s, &h);
+	}
 	cx_buf_eat(&s->back, (size_t)n);
 	return 1;
 }
@@ -308,6 +316,7 @@ exchange(struct stream *s)
 	}
 	if (!s->tunnel && s->down->left(s)) {
 		s->status = 460; /* as the ALB logs it */
+		s->own = 1;
 		s->down->abort(s);
 		return 1;
 	}
@@ -320,6 +329,7 @@ waits(struct stream *s)
 	if (!s->down->left(s))
 		return 0;
 	s->status = 460;
+	s->own = 1;
 	s->down->abort(s);
 	return 1;
 }
@@ -345,8 +355,8 @@ stream_done(struct stream *s)
 	if (!s->tunnel)
 		log_request(s);
 	/* Bytes behind an answer, or a body that was not read to its end: this connection cannot serve another. */
-	backend_release(
-		s, s->req_done && s->res_done && !s->back_close && !s->back_eof && s->back.n == 0 && still_routed(s));
+	backend_release(s, s->req_done && s->res_done && !s->back_close && !s->back_ends && !s->back_eof &&
+				   s->back.n == 0 && still_routed(s));
 	s->down->finish(s);
 }
 

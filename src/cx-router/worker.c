@@ -1,4 +1,5 @@
 /* The worker's loop. */
+#include "metrics.h"
 #include "router.h"
 #include <arpa/inet.h>
 #include <cx/err.h>
@@ -171,6 +172,7 @@ sync_tcp(struct router *r, int say)
 static void
 routes_are_new(struct router *r)
 {
+	r->metrics->router.routes = (uint32_t)table_hosts(r->table);
 	idle_prune(r);
 	sync_tcp(r, 1);
 	dispatch_again(r, 1);
@@ -231,6 +233,7 @@ accept_some(struct router *r, struct listener *l)
 		if (fd < 0)
 			return;
 		if (r->n >= r->max) {
+			metrics_add(&r->metrics->router.refused, 1);
 			close(fd);
 			continue;
 		}
@@ -294,10 +297,12 @@ every_second(struct router *r)
 {
 	for (struct conn *c = r->conns, *next; c; c = next) {
 		next = c->next;
+		if (c->phase == BUSY)
+			dispatch_cut(c->s);
 		if (c->phase == H2)
 			h2_tick(c);
-		else if (r->now > (c->phase == BUSY ? c->s->deadline : c->deadline) ||
-			 (r->stopping && c->phase == HEAD && c->in.n == 0))
+		else if (c->phase != DEAD && (r->now > (c->phase == BUSY ? c->s->deadline : c->deadline) ||
+						     (r->stopping && c->phase == HEAD && c->in.n == 0)))
 			conn_timeout(c);
 	}
 	if (r->unbound && !r->stopping) /* the port may be free by now */
@@ -376,6 +381,6 @@ worker_run(struct router *r)
 		if (r->stopping == 2 || (r->stopping && (r->n == 0 || r->now > stop_at)))
 			break;
 	}
-	log_flush(r);
+	log_close(r);
 	return r->stopping == 2;
 }

@@ -228,6 +228,12 @@ failures(void)
 	ok(pick(s, 10.1) != 0, "unless no other is left");
 	balance_worked(s->backends[1]);
 	ok(pick(s, 10.6) != pick(s, 10.6), "after the while it is");
+	(void)put("lb.json", SVC("lb", "\"lb.test\"", ",\"health\":{},\"backends\":[" B("1", "") "," B("2", "") "]"), 1);
+	s = service("lb.test");
+	s->backends[1]->m->health = HEALTH_GOOD;
+	for (i = 0; i < 4 && pick(s, 20) == 2; i++)
+		;
+	ok(i == 4, "one that was not checked yet gets nothing");
 	s->backends[0]->m->health = HEALTH_BAD;
 	for (i = 0; i < 4 && pick(s, 20) == 2; i++)
 		;
@@ -251,8 +257,9 @@ sticky(void)
 	int i;
 
 	(void)put(
-		"lb.json", SVC("lb", "\"lb.test\"", ",\"sticky\":60,\"backends\":[" B("1", "") "," B("2", "") "]"), 1);
+		"lb.json", SVC("lb", "\"lb.test\"", ",\"sticky\":60,\"health\":{},\"backends\":[" B("1", "") "," B("2", "") "]"), 1);
 	s = service("lb.test");
+	s->backends[0]->m->health = s->backends[1]->m->health = HEALTH_GOOD;
 	(void)snprintf(token, sizeof(token), "%s", s->backends[1]->token);
 	cookie = balance_cookie((struct span){"a=b; AWSALB=0123456789abcdef; c=d", 32});
 	ok(cookie.n == 16 && memcmp(cookie.p, "0123456789abcdef", 16) == 0, "the cookie is found among others");
@@ -264,15 +271,15 @@ sticky(void)
 	ok(strcmp(s->backends[0]->token, s->backends[1]->token) != 0, "each has its own");
 	s->backends[1]->m->health = HEALTH_BAD;
 	ok(balance_pick(s, cookie, NULL, 0, 1)->port == 1, "not while it is unhealthy");
-	s->backends[1]->m->health = 0;
+	s->backends[1]->m->health = HEALTH_GOOD;
 	(void)put("lb.json",
 		SVC("lb", "\"lb.test\"",
-			",\"sticky\":60,\"backends\":[" B("1", "") "," B("2", ",\"draining\":true") "]"),
+			",\"sticky\":60,\"health\":{},\"backends\":[" B("1", "") "," B("2", ",\"draining\":true") "]"),
 		5);
 	s = service("lb.test");
 	ok(balance_pick(s, cookie, NULL, 0, 1)->port == 1 && s->backends[1]->gone > 0, "nor while it drains");
 	(void)put(
-		"lb.json", SVC("lb", "\"lb.test\"", ",\"sticky\":60,\"backends\":[" B("1", "") "," B("2", "") "]"), 6);
+		"lb.json", SVC("lb", "\"lb.test\"", ",\"sticky\":60,\"health\":{},\"backends\":[" B("1", "") "," B("2", "") "]"), 6);
 	s = service("lb.test");
 	ok(balance_pick(s, cookie, NULL, 0, 1)->port == 2, "a drain that is called off ends");
 }
