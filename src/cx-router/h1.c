@@ -89,6 +89,7 @@ parse(struct conn *c)
 		refuse(c, -n,
 			n == -501   ? "transfer codings other than chunked are not spoken here"
 			: n == -405 ? "this method is not allowed"
+			: n == -414 ? "the request line is longer than 16 KiB"
 			: n == -505 ? "HTTP/1.0 and HTTP/1.1 are spoken here"
 				    : "the request is malformed");
 	return n != 0;

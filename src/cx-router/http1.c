@@ -313,6 +313,8 @@ http1_request(const char *p, size_t n, struct http1 *h)
 
 	memset(h, 0, offsetof(struct http1, fields));
 	h->length = -1;
+	if (n > HTTP1_LINE_MAX + 1 && !memchr(p, '\n', HTTP1_LINE_MAX + 2))
+		return -414;
 	len = line_end(p, n, HTTP1_LINE_MAX);
 	if (len == -1)
 		return 0;

@@ -37,7 +37,7 @@ struct http1 {
 
 /*
  * Parses a head at p. Returns its length in bytes; 0 when it is not all there
- * yet; or minus the status to refuse it with (-400, -405, -501, -505; -502 for
+ * yet; or minus the status to refuse it with (-400, -405, -414, -501, -505; -502 for
  * responses). Spans point into p.
  */
 int http1_request(const char *p, size_t n, struct http1 *h);

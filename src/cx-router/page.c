@@ -1,5 +1,6 @@
 /* Answers of our own: for people as a page, for machines as a line, each with what to do next. */
 #include "router.h"
+#include <cx/json.h>
 #include <cx/own.h>
 #include <string.h>
 
@@ -52,6 +53,10 @@ explain(const struct stream *s, int status, const char *why, struct cx_buf *what
 		cx_buf_adds(what, why);
 		return;
 	}
+	if (v->maintenance) {
+		cx_buf_adds(what, v->maintenance[0] ? v->maintenance : why);
+		return;
+	}
 	cx_buf_addf(what, "service %s of app %s: %s", v->name, v->app, why);
 	if (v->reason)
 		cx_buf_addf(what, " (%s)", v->reason);
@@ -61,32 +66,68 @@ explain(const struct stream *s, int status, const char *why, struct cx_buf *what
 }
 
 static void
-make_body(const struct stream *s, int status, const char *why, int html, struct cx_buf *b)
+make_json(const struct stream *s, int status, const char *what, const char *next, struct cx_buf *b)
 {
-	CX_BUF struct cx_buf what = {0}, next = {0};
+	const struct service *v = s->service;
+	CX_JSON json_t *o = json_pack("{s:i,s:i,s:s}", "v", 1, "status", status, "error", what);
+	CX_FREE char *text = NULL;
 
-	explain(s, status, why, &what, &next);
-	if (!html) {
-		cx_buf_addf(b, "%d %s: %s\n", status, phrase(status), what.p);
-		if (next.n)
-			cx_buf_addf(b, "see: %s\n", next.p);
+	if (!o)
 		return;
+	if (v) {
+		cx_json_set(o, "app", v->app);
+		cx_json_set(o, "service", v->name);
+		if (v->line && status >= 500)
+			cx_json_set(o, "log", v->line);
 	}
+	if (*next)
+		cx_json_set(o, "see", next);
+	text = cx_json_text(o);
+	cx_buf_addf(b, "%s\n", text);
+}
+
+static void
+make_html(const struct stream *s, int status, const char *what, const char *next, struct cx_buf *b)
+{
 	cx_buf_addf(b,
 		"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%d %s</title>\n"
 		"<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42em;margin:4em auto;padding:0 "
 		"1em;color:#222}"
-		"h1{font-size:1.4em}code{background:#eee;padding:.2em .4em;border-radius:3px}</style></head>\n"
+		"h1{font-size:1.4em}code,pre{background:#eee;padding:.2em .4em;border-radius:3px}</style></head>\n"
 		"<body><h1>%d %s</h1><p>",
 		status, phrase(status), status, phrase(status));
-	put_html(b, what.p);
+	put_html(b, what);
 	cx_buf_adds(b, "</p>\n");
-	if (next.n) {
+	if (s->service && s->service->line && status >= 500) {
+		cx_buf_adds(b, "<p>The last line of its log:</p><pre>");
+		put_html(b, s->service->line);
+		cx_buf_adds(b, "</pre>\n");
+	}
+	if (*next) {
 		cx_buf_adds(b, "<p>More with: <code>");
-		put_html(b, next.p);
+		put_html(b, next);
 		cx_buf_adds(b, "</code></p>\n");
 	}
 	cx_buf_adds(b, "</body></html>\n");
+}
+
+static void
+make_body(const struct stream *s, int status, const char *why, struct cx_buf *b)
+{
+	CX_BUF struct cx_buf what = {0}, next = {0};
+
+	explain(s, status, why, &what, &next);
+	if (s->html == ACCEPTS_HTML)
+		make_html(s, status, cx_buf_str(&what), cx_buf_str(&next), b);
+	else if (s->html == ACCEPTS_JSON)
+		make_json(s, status, cx_buf_str(&what), cx_buf_str(&next), b);
+	else {
+		cx_buf_addf(b, "%d %s: %s\n", status, phrase(status), cx_buf_str(&what));
+		if (s->service && s->service->line && status >= 500)
+			cx_buf_addf(b, "log: %s\n", s->service->line);
+		if (next.n)
+			cx_buf_addf(b, "see: %s\n", next.p);
+	}
 }
 
 static void
@@ -134,9 +175,12 @@ page_refuse(struct stream *s, int status, const char *why)
 		s->down->abort(s);
 		return;
 	}
-	make_body(s, status, why, s->html, &body);
+	make_body(s, status, why, &body);
 	answer(s, status, status == 405 ? "Allow" : NULL, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-		s->html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8", &body);
+		s->html == ACCEPTS_HTML   ? "text/html; charset=utf-8"
+		: s->html == ACCEPTS_JSON ? "application/json"
+					  : "text/plain; charset=utf-8",
+		&body);
 }
 
 void

@@ -243,7 +243,8 @@ status_service(const struct metrics_service *s, void *arg)
 								     (json_int_t)metrics_get(&s->latency[i])));
 	for (int i = 1; i < 6; i++)
 		ours += (json_int_t)metrics_get(&s->own[i]);
-	five = (json_int_t)(metrics_get(&s->own[5]) + metrics_get(&s->status[5]));
+	five = (json_int_t)metrics_get(&s->own[5]);
+	five += (json_int_t)metrics_get(&s->status[5]);
 	o = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "app", s->app, "service", s->name,
 		"requests", (json_int_t)requests_of(s), "own", ours, "errors", five, "active", (json_int_t)s->active,
 		"waiting", (json_int_t)s->waiting, "received", (json_int_t)metrics_get(&s->in), "sent",

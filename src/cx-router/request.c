@@ -51,14 +51,20 @@ make_head(struct stream *s, const struct http1 *h)
 	cx_buf_adds(b, "\r\n");
 }
 
+/* A page for who names HTML, else JSON for who names that. */
 static int
-accepts_html(const struct http1 *h)
+accepts(const struct http1 *h)
 {
-	for (size_t i = 0; i < h->n; i++)
-		if (span_is(h->fields[i].name, "accept"))
-			return h->fields[i].value.n &&
-			       memmem(h->fields[i].value.p, h->fields[i].value.n, "text/html", 9);
-	return 0;
+	for (size_t i = 0; i < h->n; i++) {
+		struct span v = h->fields[i].value;
+
+		if (!span_is(h->fields[i].name, "accept") || !v.n)
+			continue;
+		return memmem(v.p, v.n, "text/html", 9) ? ACCEPTS_HTML
+		       : memmem(v.p, v.n, "json", 4)    ? ACCEPTS_JSON
+							: ACCEPTS_TEXT;
+	}
+	return ACCEPTS_TEXT;
 }
 
 void
@@ -68,7 +74,7 @@ request_begin(struct stream *s, const struct http1 *h)
 	keep(s->path, sizeof(s->path), h->target);
 	keep(s->host, sizeof(s->host), h->host);
 	s->is_head = span_is(h->method, "head");
-	s->html = accepts_html(h);
+	s->html = accepts(h);
 	/* Not to HTTP/2: requests in it would pass unread. */
 	s->upgrade = h->upgrades && h->upgrade.n > 0 && h->minor == 1 && !h->chunked && h->length <= 0 &&
 		     !span_is(h->upgrade, "h2c");

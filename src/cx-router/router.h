@@ -93,6 +93,7 @@ struct conn {
 	struct h2 *h2; /* HTTP/2: its session, or NULL */
 };
 
+enum accepts { ACCEPTS_TEXT, ACCEPTS_HTML, ACCEPTS_JSON }; /* what pages of our own are */
 enum step { HELD, CONNECT, EXCHANGE, DONE }; /* HELD: waits for a process */
 
 /* What a client's protocol does for a stream. Functions that return int: true when progress was made. */
@@ -122,33 +123,33 @@ struct stream {
 	/* the request */
 	char method[16], path[256], host[256], trace[120];
 	char agent[160]; /* for the ALB's log only */
+	char cookie[ROUTE_TOKEN + 1]; /* of a sticky service */
 	int minor, is_head, html, upgrade, tunnel;
 	struct service *service;
 	struct backend *target, *tried[BALANCE_TRIES];
 	size_t tries;
-	char cookie[ROUTE_TOKEN + 1]; /* of a sticky service */
 	struct stream *held_next, **held;
 	double held_until; /* 0: it did not wait yet */
 	int repeated; /* sent once more, to another process */
+	int back_ends; /* the backend's connection serves no other */
+	int acted; /* it may have been acted on: no other try */
 	enum desync_class class;
 	const char *class_reason;
-	int back_ends; /* the backend's connection serves no other */
 	double asked, answered; /* a backend was picked, its head was there; 0: not yet */
-	int acted; /* it may have been acted on: no other try */
 	struct upstream *up; /* NULL: none */
-	int reused; /* up had carried another request before */
 	struct cx_buf to_backend; /* the head stays until a body follows or the answer begins, for another try */
 	size_t sent; /* of to_backend */
+	int reused; /* up had carried another request before */
 	int has_body, body_seen, req_done;
 	long long req_left; /* Content-Length still to come; -1 chunked, or a tunnel */
 	struct http1_chunk req_chunk, res_chunk;
 	int req_trailer; /* the next bytes are its trailer section */
+	int own; /* the answer is ours, not a backend's */
 	/* the answer */
 	struct cx_buf back; /* from the backend, in its framing */
 	int res_trailer, trailed; /* trailers are next; were passed on */
 	int responded, res_done, res_chunked, until_close, out_chunked, back_close, back_eof, status;
 	long long res_left;
-	int own; /* it is ours, not a backend's */
 	unsigned long long bytes, bytes_in;
 };
 

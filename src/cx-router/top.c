@@ -280,7 +280,8 @@ top_main(int argc, char **argv, const char *usage)
 	if (!where) {
 		if (cx_spool_path(path, sizeof(path), &e) < 0)
 			return cx_err_report(&e, "cx-router");
-		where = own = cx_fmt("%s/run/router.sock", path);
+		own = cx_fmt("%s/run/router.sock", path);
+		where = own;
 	}
 	return run(where, seconds, &e) < 0 ? cx_err_report(&e, "cx-router") : 0;
 }

@@ -65,7 +65,7 @@ heads(const char *p, size_t n, unsigned at)
 		check_fields(p, (size_t)r, &h);
 		check_prefixes(http1_request, p, r, at);
 	} else {
-		check(r == 0 || r == -400 || r == -405 || r == -501 || r == -505);
+		check(r == 0 || r == -400 || r == -405 || r == -414 || r == -501 || r == -505);
 	}
 	r = http1_response(p, n, &h);
 	if (r > 0) {
