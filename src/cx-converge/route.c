@@ -4,6 +4,8 @@
 #include <cx/own.h>
 #include <string.h>
 
+#define STICKY_SECONDS 86400 /* as the ALB's default */
+
 const char *
 state_str(const struct app *a, const char *key)
 {
@@ -76,13 +78,25 @@ status_of(struct conv *c, const struct tally *t, const json_t *entry, long want,
 	return "starting";
 }
 
+/* The last line that a crashed process wrote, for the balancer's page; owned by the caller, may be NULL. */
+static char *
+last_line(struct conv *c, const struct tally *t)
+{
+	CX_FREE char *log = t->last && t->down > 0 && t->healthy == 0 ? box_log(c, t->last->id, 1) : NULL;
+	size_t n = log ? strlen(log) : 0;
+
+	while (n && (log[n - 1] == '\n' || log[n - 1] == '\r'))
+		log[--n] = '\0';
+	return n && cx_utf8_valid(log, n) ? cx_steal(&log) : NULL;
+}
+
 static json_t *
 service_route(struct conv *c, struct app *a, const char *name, const json_t *entry, json_t *states)
 {
 	const json_t *port = json_object_get(entry, "port");
 	long long n = cx_json_int(port, "port", 0);
 	const char *scheme = cx_json_strd(port, "scheme", "http"), *status;
-	CX_FREE char *host = want_host(c, a->name, name), *url = NULL, *reason = NULL, *hint = NULL;
+	CX_FREE char *host = want_host(c, a->name, name), *url = NULL, *reason = NULL, *hint = NULL, *line = NULL;
 	long want = want_count(a, name, entry),
 	     https = (long)cx_json_int(json_object_get(c->spool.rack, "ports"), "https", 443);
 	struct tally t = count(c, a, name);
@@ -100,9 +114,12 @@ service_route(struct conv *c, struct app *a, const char *name, const json_t *ent
 	add_backends(c, a, name, n, 1, backends);
 	if (json_array_size(backends) == 0)
 		add_backends(c, a, name, n, 0, backends);
-	return json_pack("{s:s,s:[s],s:s,s:s,s:s?,s:s?,s:I,s:o}", "name", name, "hosts", host, "scheme", scheme,
-		"state", status, "reason", reason, "hint", hint, "timeout",
-		(json_int_t)cx_json_int(entry, "timeout", 60), "backends", backends);
+	if (strcmp(status, "crashed") == 0)
+		line = last_line(c, &t);
+	return json_pack("{s:s,s:[s],s:s,s:s,s:s?,s:s?,s:s?,s:I,s:I,s:I,s:o}", "name", name, "hosts", host, "scheme",
+		scheme, "state", status, "reason", reason, "hint", hint, "line", line, "timeout",
+		(json_int_t)cx_json_int(entry, "timeout", 60), "drain", (json_int_t)cx_json_int(entry, "drain", 30),
+		"sticky", (json_int_t)(cx_json_true(entry, "sticky") ? STICKY_SECONDS : 0), "backends", backends);
 }
 
 static int

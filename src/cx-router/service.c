@@ -53,6 +53,26 @@ text(const json_t *j, const char *key, size_t max, char **to, struct cx_err *e)
 	return 0;
 }
 
+/* What pages say of it: however long, it is no reason to refuse a route. */
+static char *
+note(const json_t *j, const char *key)
+{
+	const char *s = cx_json_str(j, key);
+	size_t n = s ? strlen(s) : 0;
+	char *to;
+
+	if (!s)
+		return NULL;
+	if (n > TEXT_MAX)
+		for (n = TEXT_MAX; n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80; n--)
+			;
+	to = cx_strndup(s, n);
+	for (char *p = to; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+	return to;
+}
+
 static int
 number(const json_t *j, const char *key, long min, long max, long *to, struct cx_err *e)
 {
@@ -163,15 +183,17 @@ path_of(struct service *s, const json_t *j, struct cx_err *e)
 static int
 settings(struct service *s, const json_t *j, struct cx_err *e)
 {
-	static const char *const schemes[] = {"http", "https", "grpc", "tcp", NULL};
+	static const char *const schemes[] = {"http", "https", "grpc", "tcp", "secure-grpc", "tls", NULL};
 	static const char *const algorithms[] = {"round_robin", "least_outstanding_requests", NULL};
 	static const char *const modes[] = {"defensive", "strictest", NULL};
 	static const char *const forwardeds[] = {"append", "preserve", "remove", NULL};
 	int scheme = 0, algorithm = 0, desync = 0, forwarded = 0;
 
-	if (text(j, "state", TEXT_MAX, &s->state, e) < 0 || text(j, "reason", TEXT_MAX, &s->reason, e) < 0 ||
-		text(j, "hint", TEXT_MAX, &s->hint, e) < 0 || text(j, "line", TEXT_MAX, &s->line, e) < 0 ||
-		text(j, "maintenance", TEXT_MAX, &s->maintenance, e) < 0 || path_of(s, j, e) < 0)
+	s->state = note(j, "state");
+	s->reason = note(j, "reason");
+	s->hint = note(j, "hint");
+	s->line = note(j, "line");
+	if (text(j, "maintenance", TEXT_MAX, &s->maintenance, e) < 0 || path_of(s, j, e) < 0)
 		return -1;
 	if (word(j, "scheme", schemes, &scheme, e) < 0 || word(j, "algorithm", algorithms, &algorithm, e) < 0 ||
 		word(j, "desync", modes, &desync, e) < 0 || word(j, "forwarded_for", forwardeds, &forwarded, e) < 0)
