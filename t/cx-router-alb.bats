@@ -105,7 +105,7 @@ ID='1-[0-9a-f]{8}-[0-9a-f]{24}'
 		[[ "$out" == "HTTP/1.1 200 "*"Connection: close"* ]] || { echo "$bad: $out"; return 1; }
 	done
 	wait_until 3 grep -q '"classification":"Ambiguous","reason":"UndefinedContentLengthSemantics"' access.log
-	grep -q '"reason":"SuspiciousHeader"' access.log
+	wait_until 3 grep -q '"reason":"SuspiciousHeader"' access.log
 	# The connection to the process was not kept: the next request makes another.
 	before=$(grep -c connection one.log)
 	raw "$ambiguous" > /dev/null
