@@ -83,7 +83,7 @@ found() {
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
 	[[ "$stderr" == *"nothing is written"* ]]
-	printf 'services:\n  web: {build: ., privileged: true}\n' > compose.yaml
+	printf 'services:\n  web: {build: ., user: me}\n' > compose.yaml
 	run --separate-stderr cx-init --check
 	[ "$status" -eq 1 ]
 	[ ! -s convox.yml ]

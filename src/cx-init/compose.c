@@ -157,8 +157,8 @@ static const struct row {
 	{"volumes", read_volumes}, {"healthcheck", read_health}, {"deploy", read_deploy}, {"labels", read_labels},
 	{"mem_limit", read_text}, {"mem_reservation", read_text}, {"cpus", read_text}, {"cpu_shares", read_text},
 	{"scale", read_text}, {"stop_grace_period", read_text}, {"restart", read_text}, {"profiles", NULL},
-	{"container_name", read_text}, {"hostname", read_text}, {"network_mode", read_text}, {"extends", NULL},
-	{NULL, NULL}};
+	{"container_name", read_text}, {"hostname", read_text}, {"init", read_text}, {"privileged", read_text},
+	{"network_mode", read_text}, {"extends", NULL}, {NULL, NULL}};
 
 static void
 add_profile(const struct reader *r, const char *text, const struct cx_node *at)

@@ -334,6 +334,14 @@ emit_texts(const struct plan *p, const json_t *svc, const char *path, json_t *ou
 		say(p->in, DROPPED, path, place_of(svc, "stop_grace_period"), "stop_grace_period: \"%.40s\" is no time",
 			grace);
 	}
+	for (int i = 0; i < 2; i++) {
+		const char *key = i ? "privileged" : "init";
+
+		if (text_of(svc, key) && strcmp(text_of(svc, key), "true") == 0) {
+			(void)json_object_set_new(out, key, json_true());
+			say(p->in, KEPT, path, place_of(svc, key), "%s", key);
+		}
+	}
 	if (text_of(svc, "network_mode")) {
 		say(p->in, DROPPED, path, place_of(svc, "network_mode"),
 			"network_mode: all services are on the rack's network");
@@ -398,11 +406,15 @@ emit_resources(const struct plan *p, const char *raw, json_t *out, const char *p
 	const char *db;
 	const json_t *r;
 
-	json_object_foreach (p->resources, db, r)
-		if (json_object_get(json_object_get(r, "users"), raw)) {
-			cx_buf_addf(&names, "%s%s", names.n ? ", " : "", cx_json_strd(r, "name", ""));
-			(void)json_array_append(list, json_object_get(r, "name"));
-		}
+	json_object_foreach (p->resources, db, r) {
+		const char *name = cx_json_strd(r, "name", ""), *as = cx_json_str(json_object_get(r, "as"), raw);
+		CX_FREE char *use = as ? cx_fmt("%s:%s", name, as) : cx_strdup(name);
+
+		if (!json_object_get(json_object_get(r, "users"), raw))
+			continue;
+		cx_buf_addf(&names, "%s%s%s%s", names.n ? ", " : "", name, as ? " as " : "", as ? as : "");
+		(void)json_array_append_new(list, json_string(use));
+	}
 	if (json_array_size(list)) {
 		(void)json_object_set(out, "resources", list);
 		say(p->in, KEPT, path, json_object_get(json_object_get(p->in->raw, raw), "at"), "uses %s", names.p);

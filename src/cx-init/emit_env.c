@@ -43,114 +43,133 @@ other_scheme(const char *value, const char *scheme)
 	return strcmp(own, scheme) == 0 ? NULL : cx_steal(&own);
 }
 
-/* A variable that named the host of a database. */
-static void
-emit_database(const struct plan *p, const json_t *r, const char *name, const json_t *v, int url, const char *path,
-	json_t *list)
-{
-	CX_FREE char *url_name = cx_spec_url_name(cx_json_strd(r, "name", ""));
-	const char *value = cx_json_strd(v, "value", ""), *type = cx_json_strd(r, "type", "");
-	CX_FREE char *scheme = url ? other_scheme(value, cx_json_strd(r, "scheme", "")) : NULL, *note = NULL;
-	const json_t *at = json_object_get(v, "at");
-
-	if (url && strcmp(url_name, name) == 0) {
-		say(p->in, CHANGED, path, at, "%s: the rack gives it, the URL of its own %s", name, type);
-		if (scheme)
-			say_hint(p->in, "it begins with %s://, and not with %.30s://: see that the program takes that",
-				cx_json_strd(r, "scheme", ""), scheme);
-		return;
-	}
-	note = url ? cx_fmt("was a URL of the %s that %s holds now", type, url_name)
-		   : cx_fmt("was the host of the %s; %s holds host, user, password and database now", type, url_name);
-	put(list, name, NULL, note);
-	say(p->in, CHANGED, path, at, "%s named the %s: it is required now", name, type);
-	say_hint(p->in, "let the program read %s, or set %s to what that holds, with cx env set", url_name, name);
-}
-
-static void
-emit_reference(
-	const struct plan *p, const struct hit *hit, const char *name, const json_t *v, const char *path, json_t *list)
-{
-	const char *service = cx_json_strd(p->names, hit->to, hit->to), *scheme = hit->url ? "https://" : "";
-	CX_FREE char *note = cx_fmt("was %s; it is %s%s.APP.DOMAIN now", hit->to, scheme, service);
-
-	put(list, name, NULL, note);
-	say(p->in, CHANGED, path, json_object_get(v, "at"), "%s named the service %s: it is required now", name,
-		hit->to);
-	say_hint(p->in, "cx env set %s=%s%s.APP.DOMAIN: its balancer takes HTTPS on port 443", name, scheme, service);
-}
-
-/* What a service's variables come to besides the list. */
-struct sums {
+/* One service's variables on their way. */
+struct env {
+	const struct plan *p;
+	const json_t *svc;
+	const char *path;
+	json_t *list;
 	unsigned kept;
 	struct cx_buf secrets, set;
 	const json_t *at; /* of the first secret */
 };
 
-static void
-add_secret(struct sums *sums, const char *name, const json_t *v)
+/* The rack gives the URL as this variable: as NAME_URL, or by its name behind the resource's. */
+static int
+gives(const struct env *e, json_t *r, const char *url_name, const char *name, const char *value)
 {
-	cx_buf_addf(&sums->secrets, "%s%s", sums->secrets.n ? ", " : "", name);
-	cx_buf_addf(&sums->set, " %s=...", name);
-	sums->at = sums->at ? sums->at : json_object_get(v, "at");
+	json_t *as = json_object_get(r, "as");
+	const char *self = cx_json_strd(e->svc, "name", "");
+
+	if (strcmp(url_name, name) == 0)
+		return 1;
+	if (strchr(value, ',') || json_object_get(as, self) ||
+		json_object_get(json_object_get(e->svc, "environment"), url_name))
+		return 0;
+	cx_json_set(as, self, name);
+	return 1;
+}
+
+/* A variable that named the host of a database. */
+static void
+emit_database(const struct env *e, json_t *r, const char *name, const json_t *v, int url)
+{
+	CX_FREE char *url_name = cx_spec_url_name(cx_json_strd(r, "name", ""));
+	const char *value = cx_json_strd(v, "value", ""), *type = cx_json_strd(r, "type", ""), *holds;
+	CX_FREE char *scheme = url ? other_scheme(value, cx_json_strd(r, "scheme", "")) : NULL, *note = NULL;
+	const json_t *at = json_object_get(v, "at");
+
+	if (url && gives(e, r, url_name, name, value)) {
+		say(e->p->in, CHANGED, e->path, at, "%s: the rack gives it, the URL of its own %s", name, type);
+		if (scheme)
+			say_hint(e->p->in,
+				"it begins with %s://, and not with %.30s://: see that the program takes that",
+				cx_json_strd(r, "scheme", ""), scheme);
+		return;
+	}
+	holds = cx_json_strd(json_object_get(r, "as"), cx_json_strd(e->svc, "name", ""), url_name);
+	note = url ? cx_fmt("was a URL of the %s that %s holds now", type, holds)
+		   : cx_fmt("was the host of the %s; %s holds all that is needed now", type, holds);
+	put(e->list, name, NULL, note);
+	say(e->p->in, CHANGED, e->path, at, "%s named the %s: it is required now", name, type);
+	say_hint(e->p->in, "let the program read %s, or set %s to what that holds, with cx env set", holds, name);
 }
 
 static void
-emit_variable(const struct plan *p, const json_t *svc, const char *name, const json_t *v, const char *path,
-	json_t *list, struct sums *sums)
+emit_reference(const struct env *e, const struct hit *hit, const char *name, const json_t *v)
+{
+	const char *service = cx_json_strd(e->p->names, hit->to, hit->to), *scheme = hit->url ? "https://" : "";
+	CX_FREE char *note = cx_fmt("was %s; it is %s%s.APP.DOMAIN now", hit->to, scheme, service);
+
+	put(e->list, name, NULL, note);
+	say(e->p->in, CHANGED, e->path, json_object_get(v, "at"), "%s named the service %s: it is required now", name,
+		hit->to);
+	say_hint(
+		e->p->in, "cx env set %s=%s%s.APP.DOMAIN: its balancer takes HTTPS on port 443", name, scheme, service);
+}
+
+static void
+add_secret(struct env *e, const char *name, const json_t *v)
+{
+	put(e->list, name, NULL, "its value looked like a secret");
+	cx_buf_addf(&e->secrets, "%s%s", e->secrets.n ? ", " : "", name);
+	cx_buf_addf(&e->set, " %s=...", name);
+	e->at = e->at ? e->at : json_object_get(v, "at");
+}
+
+static void
+emit_variable(struct env *e, const char *name, const json_t *v)
 {
 	const char *value = cx_json_str(v, "value");
-	struct hit hit = {.p = p, .self = cx_json_strd(svc, "name", "")};
-	const json_t *r;
+	struct hit hit = {.p = e->p, .self = cx_json_strd(e->svc, "name", "")};
+	json_t *r;
 
 	if (value)
 		hosts_in(name, value, on_host, &hit);
-	r = hit.to ? json_object_get(p->resources, hit.to) : NULL;
+	r = hit.to ? json_object_get(e->p->resources, hit.to) : NULL;
 	if (r) {
-		emit_database(p, r, name, v, hit.url, path, list);
+		emit_database(e, r, name, v, hit.url);
 	} else if (hit.to) {
-		emit_reference(p, &hit, name, v, path, list);
+		emit_reference(e, &hit, name, v);
 	} else if (value && text_secret(name, value)) {
-		put(list, name, NULL, "its value looked like a secret");
-		add_secret(sums, name, v);
+		add_secret(e, name, v);
 	} else {
-		put(list, name, value, NULL);
-		sums->kept++;
+		put(e->list, name, value, NULL);
+		e->kept++;
 	}
 }
 
 static void
-report_sums(const struct plan *p, struct sums *sums, const char *key)
+report_sums(struct env *e)
 {
-	if (sums->secrets.n) {
-		say(p->in, CHANGED, key, sums->at,
-			"what looks like a secret is required now, and stands in no file: %s", sums->secrets.p);
-		say_hint(p->in, "cx env set%s", sums->set.p);
+	if (e->secrets.n) {
+		say(e->p->in, CHANGED, e->path, e->at,
+			"what looks like a secret is required now, and stands in no file: %s", e->secrets.p);
+		say_hint(e->p->in, "cx env set%s", e->set.p);
 	}
-	if (sums->kept)
-		say(p->in, KEPT, key, NULL, "%u variable%s", sums->kept, sums->kept == 1 ? "" : "s");
-	cx_buf_free(&sums->secrets);
-	cx_buf_free(&sums->set);
+	if (e->kept)
+		say(e->p->in, KEPT, e->path, NULL, "%u variable%s", e->kept, e->kept == 1 ? "" : "s");
+	cx_buf_free(&e->secrets);
+	cx_buf_free(&e->set);
 }
 
 void
 emit_environment(const struct plan *p, const json_t *svc, const char *path, json_t *out)
 {
 	CX_FREE char *key = cx_fmt("%s.environment", path);
-	const json_t *env = json_object_get(svc, "environment"), *v;
-	json_t *list = json_array();
+	CX_JSON json_t *list = json_array();
+	struct env e = {.p = p, .svc = svc, .path = key, .list = list};
 	const char *name;
-	struct sums sums = {0};
+	const json_t *v;
 
-	json_object_foreach ((json_t *)env, name, v) {
+	json_object_foreach (json_object_get(svc, "environment"), name, v) {
 		if (json_array_size(list) >= 1000) {
 			say(p->in, DROPPED, key, json_object_get(v, "at"), "more than 1000 variables");
 			break;
 		}
-		emit_variable(p, svc, name, v, key, list, &sums);
+		emit_variable(&e, name, v);
 	}
-	report_sums(p, &sums, key);
+	report_sums(&e);
 	if (json_array_size(list))
 		(void)json_object_set(out, "environment", list);
-	json_decref(list);
 }

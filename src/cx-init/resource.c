@@ -111,8 +111,8 @@ find_one(struct plan *p, const char *raw, const json_t *svc)
 	scheme = cx_strndup(url, strstr(url, "://") ? (size_t)(strstr(url, "://") - url) : 0);
 	tag = strrchr(image, '/') ? strrchr(image, '/') : image;
 	keep = keep && strpbrk(tag, ":@") && strcmp(strpbrk(tag, ":@"), ":latest") != 0;
-	r = json_pack("{s:s,s:s,s:s,s:s?,s:{},s:{}}", "type", type, "name", cx_json_strd(p->names, raw, raw), "scheme",
-		scheme, "image", keep ? image : NULL, "users", "votes");
+	r = json_pack("{s:s,s:s,s:s,s:s?,s:{},s:{},s:{}}", "type", type, "name", cx_json_strd(p->names, raw, raw),
+		"scheme", scheme, "image", keep ? image : NULL, "users", "votes", "as");
 	(void)json_object_set_new(p->resources, raw, r);
 }
 

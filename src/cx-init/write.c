@@ -7,7 +7,7 @@
 
 static const char *const key_order[] = {"type", "build", "path", "manifest", "target", "args", "image", "schedule",
 	"command", "service", "port", "health", "interval", "timeout", "grace", "disable", "environment", "resources",
-	"volumes", "scale", "count", "memory", "cpu", "drain"};
+	"volumes", "scale", "count", "memory", "cpu", "init", "privileged", "drain"};
 
 /* What YAML 1.1 takes for a number, a truth value, a date or nothing when it is not quoted. */
 static int
