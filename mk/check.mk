@@ -73,7 +73,7 @@ bench-dns: all ## cx-dns beside Knot, NSD and dnsmasq; BENCH_QUICK=1 for a short
 # --- packages, Debian 12
 DEPS_BUILD = gcc make pkg-config libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev libarchive-dev libknot-dev libnghttp2-dev
 DEPS_RUN = docker.io iptables iproute2 ca-certificates curl jq
-DEPS_TEST = bats clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc python3 python3-jsonschema \
+DEPS_TEST = bats clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc python3 python3-jsonschema python3-yaml node-yaml yq \
 	busybox-static hyperfine bind9-dnsutils libnss3-tools python3-h2 openssl valgrind git procps parallel bsdextrautils docker-compose \
 	ldnsutils knot-dnsutils python3-dnspython
 # The peers of `make bench`, and the suites of `make conformance` that Debian has. Not part of deps-test: some start daemons.

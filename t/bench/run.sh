@@ -52,3 +52,4 @@ cat "$tmp/table"
 awk -v table="$tmp/table" '/<!-- start-up -->/ { print; while ((getline line < table) > 0) print line; skip = 1 }
 	/<!-- end start-up -->/ { skip = 0 } !skip || !/^\|/ { if (!/<!-- start-up -->/) print }' doc/performance.md > "$tmp/doc"
 cp "$tmp/doc" doc/performance.md
+t/bench/manifest.sh
