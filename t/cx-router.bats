@@ -383,15 +383,93 @@ teardown() { stop_all; }
 	router
 	worker=$(pgrep -P "$ROUTER" | head -1)
 	kill -9 "$ROUTER"
-	wait_until 5 sh -c "! kill -0 $worker"
+	wait_until 5 sh -c "! kill -0 $worker 2>/dev/null"
 }
 
-@test "cx-router: a worker that is killed ends the router with 111, for its supervisor to start both again" {
-	router
-	kill -9 "$(pgrep -P "$ROUTER" | head -1)"
+@test "cx-router: a worker that is killed is started again, and the others go on meanwhile" {
+	backend one
+	route a web.a.convox "$PORT_one"
+	router --workers 3
+	mapfile -t before < <(pgrep -P "$ROUTER")
+	[ "${#before[@]}" -eq 3 ]
+	kill -9 "${before[1]}"
+	for _ in $(seq 20); do [ "$(ask /name)" = one ]; done
+	three() { [ "$(pgrep -P "$ROUTER" | wc -l)" -eq 3 ]; }
+	wait_until 5 three
+	pgrep -P "$ROUTER" | grep -qx "${before[0]}"
+	grep -q "worker ${before[1]} ended by signal 9" router.err
+	kill "$ROUTER"
 	st=0
 	wait "$ROUTER" || st=$?
-	[ "$st" -eq 111 ]
+	[ "$st" -eq 0 ]
+}
+
+@test "cx-router: several workers share the listeners, the routes, and one log of whole lines" {
+	backend one
+	db=$(free_port)
+	route a web.a.convox "$PORT_one" 'x=1'
+	printf '{"v":1,"app":"b","services":[],"resources":[{"name":"db","address":"127.84.9.8","port":%s,"backends":[{"address":"127.0.0.1","port":%s}]}]}' \
+		"$db" "$PORT_one" > "$ROUTES/b.json"
+	router --workers 4
+	for i in $(seq 8); do
+		curl -sS -H 'Host: web.a.convox' -H 'Connection: close' "http://127.0.0.1:$PLAIN/name?$i-[1-40]" -o /dev/null -w '%{http_code}\n' > "out$i" 3>&- &
+	done
+	wait $(jobs -p | grep -v -e "$PID_one" -e "$ROUTER") || true
+	[ "$(cat out* | sort | uniq -c | awk '{ print $1, $2 }')" = "320 200" ]
+	[ "$(curl -sS "http://127.84.9.8:$db/name")" = one ]
+	all() { [ "$(grep -c '"status":200' access.log)" -eq 320 ]; }
+	wait_until 3 all
+	jq -e . access.log > /dev/null
+	rm "$ROUTES/a.json"
+	wait_until 5 says /name 404
+	for _ in $(seq 20); do [ "$(code /name)" = 404 ]; done
+}
+
+@test "cx-router: SIGUSR2 runs the program anew with its sockets: no connection is refused, no request lost, no tunnel cut" {
+	backend one
+	route a web.a.convox "$PORT_one"
+	router --workers 2
+	python3 - "$PLAIN" 3>&- <<-'END' &
+	import os, socket, sys, time
+	s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(10)
+	s.sendall(b"GET /ws HTTP/1.1\r\nHost: web.a.convox\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly")
+	f = s.makefile("rb")
+	while f.readline() != b"\r\n":
+	    pass
+	assert f.read(5) == b"early"
+	open("tunnel", "w").close()
+	while not os.path.exists("upgraded"):
+	    s.sendall(b"x"); assert f.read(1) == b"x"
+	    time.sleep(0.02)
+	for i in range(50):
+	    s.sendall(b"y"); assert f.read(1) == b"y"
+	END
+	tunnel=$!
+	wait_until 5 test -e tunnel
+	(for _ in $(seq 150); do code /name || true; echo; done > codes) 3>&- &
+	load=$!
+	curl -sS -H 'Host: web.a.convox' "http://127.0.0.1:$PLAIN/slow/0.02?[1-60]" -o /dev/null -w '%{http_code}\n' > kept 3>&- &
+	kept=$!
+	old=$(pgrep -P "$ROUTER" | sort)
+	for _ in 1 2 3; do
+		mark=$(pgrep -P "$ROUTER" | sort | tail -1)
+		kill -USR2 "$ROUTER"
+		newer() { [ "$(pgrep -P "$ROUTER" | sort -n | tail -1)" != "$mark" ] && [ "$(pgrep -P "$ROUTER" | wc -l)" -ge 3 ]; }
+		wait_until 5 newer
+		sleep 0.3
+	done
+	touch upgraded
+	wait "$load" "$kept" "$tunnel"
+	[ "$(sort -u codes kept)" = 200 ] || { sort codes kept | uniq -c; return 1; }
+	[ "$(cat codes kept | wc -l)" -eq 210 ]
+	two() { [ "$(pgrep -P "$ROUTER" | wc -l)" -eq 2 ]; }
+	wait_until 10 two
+	[ "$(pgrep -P "$ROUTER" | sort)" != "$old" ]
+	kill "$ROUTER"
+	st=0
+	wait "$ROUTER" || st=$?
+	[ "$st" -eq 0 ]
+	! listens 127.0.0.1 "$PLAIN"
 }
 
 @test "cx-router: a port that another program holds names it (111)" {

@@ -247,26 +247,38 @@ cx_net_watch(pid_t worker, void (*tick)(void *arg), void *arg)
 	}
 }
 
+int
+cx_net_gateway(struct cx_net_gateway *g, const struct cx_net_port ports[2], int fd[2])
+{
+	unsigned index = g->address && g->device ? if_nametoindex(g->device) : 0;
+	struct cx_err e;
+
+	fd[0] = fd[1] = -1;
+	if (index == 0 || index == g->index)
+		return 0;
+	for (int i = 0; i < 2 && (i == 0 || fd[0] >= 0); i++)
+		fd[i] = cx_net_listen(ports[i].type, g->address, ports[i].port, g->device, &e);
+	if (fd[1] >= 0) {
+		g->index = index;
+		g->complained = 0;
+		return 1;
+	}
+	if (!g->complained++)
+		(void)cx_err_report(&e, g->prog);
+	if (fd[0] >= 0)
+		close(fd[0]);
+	return 0;
+}
+
 void
 cx_net_follow(struct cx_net_gateway *g, const struct cx_net_port ports[2], int sock)
 {
-	unsigned index = g->address && g->device ? if_nametoindex(g->device) : 0;
-	int fd[2] = {-1, -1}, passed = 0;
-	struct cx_err e;
+	int fd[2];
 
-	if (index == 0 || index == g->index)
+	if (!cx_net_gateway(g, ports, fd))
 		return;
-	for (int i = 0; i < 2 && (i == 0 || fd[0] >= 0); i++)
-		fd[i] = cx_net_listen(ports[i].type, g->address, ports[i].port, g->device, &e);
-	if (fd[1] >= 0)
-		passed = cx_net_pass(sock, ports[0].what, fd[0]) == 0 && cx_net_pass(sock, ports[1].what, fd[1]) == 0;
-	if (passed) {
-		g->index = index;
-		g->complained = 0;
-	} else if (fd[1] < 0 && !g->complained++) {
-		(void)cx_err_report(&e, g->prog);
-	}
-	for (int i = 0; i < 2; i++)
-		if (fd[i] >= 0)
-			close(fd[i]);
+	if (cx_net_pass(sock, ports[0].what, fd[0]) < 0 || cx_net_pass(sock, ports[1].what, fd[1]) < 0)
+		g->index = 0;
+	close(fd[0]);
+	close(fd[1]);
 }

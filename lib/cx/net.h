@@ -46,6 +46,8 @@ struct cx_net_port {
 	int type, port;
 	char what; /* the byte that it is passed with */
 };
+/* True when the bridge has come, or is another one than before: both ports are bound there, and yours. */
+int cx_net_gateway(struct cx_net_gateway *g, const struct cx_net_port ports[2], int fd[2]);
 /* Binds both ports and passes them to the worker when the bridge has come, or is another one than before. */
 void cx_net_follow(struct cx_net_gateway *g, const struct cx_net_port ports[2], int sock);
 

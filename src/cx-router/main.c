@@ -5,7 +5,7 @@
  */
 #include "admin.h"
 #include "metrics.h"
-#include "router.h"
+#include "parent.h"
 #include <cx/err.h>
 #include <cx/net.h>
 #include <cx/own.h>
@@ -19,51 +19,12 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-
-#define LOG_MAX (10L << 20)
-#define LISTEN_MAX 16
-#define METRICS_MAX 4 /* sockets */
 
 static const char usage[] = "usage: cx-router\n"
 			    "       cx-router --routes dir [--listen address:port --cert file] [--plain address:port]\n"
 			    "       [--http address:port] [--https-port port] [--log file] [--log-format json|alb]\n"
-			    "       [--metrics path|address:port]\n"
+			    "       [--metrics path|address:port] [--workers n]\n"
 			    "       cx-router top [--interval seconds] [--metrics path|address:port]\n";
-
-struct bound {
-	int fd;
-	enum how how;
-};
-
-struct parent {
-	struct cx_spool spool; /* of a rack; path empty when alone */
-	const char *routes, *cert, *log_file;
-	struct cx_net_gateway gateway;
-	struct metrics *metrics;
-	const char *metrics_at[METRICS_MAX];
-	int metrics_fds[METRICS_MAX];
-	size_t metrics_n;
-	pid_t monitor;
-	enum log_format format;
-	struct bound bound[LISTEN_MAX];
-	size_t n;
-	int https_port, log, worker_sock, mint_sock;
-	long uid, gid;
-};
-
-static int
-bind_one(struct parent *p, const char *address, int port, enum how how, struct cx_err *e)
-{
-	int fd = p->n < LISTEN_MAX ? cx_net_listen(SOCK_STREAM, address, port, NULL, e)
-				   : cx_err_set(e, CX_BAD, "more than %d listeners", LISTEN_MAX);
-
-	if (fd < 0)
-		return -1;
-	p->bound[p->n++] = (struct bound){fd, how};
-	return 0;
-}
 
 static int
 bind_text(struct parent *p, const char *text, enum how how, struct cx_err *e)
@@ -75,16 +36,16 @@ bind_text(struct parent *p, const char *text, enum how how, struct cx_err *e)
 		return -1;
 	if (how == TLS)
 		p->https_port = port;
-	return bind_one(p, address, port, how, e);
+	return parent_bind(p, address, port, how, e);
 }
 
 static int
-open_log(struct parent *p, struct cx_err *e)
+set_workers(struct parent *p, long long n, struct cx_err *e)
 {
-	p->log = -1;
-	if (p->log_file)
-		p->log = open(p->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-	return p->log_file && p->log < 0 ? cx_err_sys(e, "open %s", p->log_file) : 0;
+	if (n < 1 || n > WORKERS_MAX)
+		return cx_err_set(e, CX_BAD, "workers: 1 to %d", WORKERS_MAX);
+	p->workers_n = (size_t)n;
+	return 0;
 }
 
 /* Everything from rack.json. */
@@ -99,6 +60,9 @@ from_rack(struct parent *p, struct cx_err *e)
 	ports = json_object_get(p->spool.rack, "ports");
 	address = cx_json_strd(p->spool.rack, "address", "");
 	p->https_port = (int)cx_json_int(ports, "https", 443);
+	if (!p->workers_n && json_object_get(p->spool.rack, "workers") &&
+		set_workers(p, cx_json_int(p->spool.rack, "workers", 0), e) < 0)
+		return -1;
 	p->uid = (long)cx_json_int(p->spool.rack, "uid", 65534);
 	p->gid = (long)cx_json_int(p->spool.rack, "gid", 65534);
 	p->gateway = (struct cx_net_gateway){.prog = "cx-router",
@@ -110,30 +74,9 @@ from_rack(struct parent *p, struct cx_err *e)
 		p->metrics_at[p->metrics_n++] = cx_fmt("%s/run/router.sock", p->spool.path);
 	if (cx_spool_mkdir(p->spool.dir, "log", 0700, e) < 0 || cx_spool_mkdir(p->spool.dir, "run", 0711, e) < 0)
 		return -1;
-	return bind_one(p, address, p->https_port, TLS, e) < 0
+	return parent_bind(p, address, p->https_port, TLS, e) < 0
 		       ? -1
-		       : bind_one(p, address, (int)cx_json_int(ports, "http", 80), REDIRECT, e);
-}
-
-static int
-start_mint(struct parent *p, struct cx_err *e)
-{
-	const char *argv[] = {"cx-mint", "serve", NULL};
-	struct cx_child c = {.in = -1, .out = -1, .err = 2};
-	int sock[2];
-
-	p->mint_sock = -1;
-	if (!p->spool.rack)
-		return 0;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0)
-		return cx_err_sys(e, "make a socket pair");
-	c.pass = sock[1];
-	if (cx_spawn(&c, argv, NULL, e) < 0)
-		return -1;
-	close(sock[1]);
-	(void)fcntl(sock[0], F_SETFL, O_NONBLOCK);
-	p->mint_sock = sock[0];
-	return 0;
+		       : parent_bind(p, address, (int)cx_json_int(ports, "http", 80), REDIRECT, e);
 }
 
 static int
@@ -147,14 +90,17 @@ watch_routes(struct router *r, struct cx_err *e)
 }
 
 static int
-worker(void *arg, int sock, struct cx_err *e)
+worker(struct parent *p, int sock, struct cx_err *e)
 {
-	struct parent *p = arg;
 	struct rlimit files = {65536, 65536}, now;
 	struct router r = {.routes_dir = ".",
 		.domain = p->spool.rack ? cx_json_strd(p->spool.rack, "domain", "convox") : "",
 		.https_port = p->https_port,
 		.metrics = p->metrics,
+		.tickets = p->tickets,
+		.number = p->number,
+		.workers = (int)p->workers_n,
+		.ppid = getppid(),
 		.log = log_open(p->log, p->format),
 		.log_agents = p->format == LOG_ALB};
 
@@ -185,7 +131,7 @@ worker(void *arg, int sock, struct cx_err *e)
 	if (r.mint.fd >= 0)
 		worker_watch(&r, &r.mint, EPOLLIN);
 	for (size_t i = 0; i < p->n; i++)
-		worker_add_listener(&r, p->bound[i].fd, p->bound[i].how, HOST, NULL);
+		worker_add_listener(&r, p->bound[i].fd, p->bound[i].how, p->bound[i].group, NULL);
 	return worker_run(&r) ? CX_SYS : 0;
 }
 
@@ -235,51 +181,17 @@ open_metrics(struct parent *p, struct cx_err *e)
 	return 0;
 }
 
-static void
-rotate_log(struct parent *p)
-{
-	CX_FREE char *old = NULL;
-	struct stat st;
-	struct cx_err e;
-
-	if (p->log < 0 || fstat(p->log, &st) < 0 || st.st_size < LOG_MAX)
-		return;
-	old = cx_fmt("%s.1", p->log_file);
-	(void)rename(p->log_file, old);
-	close(p->log);
-	if (open_log(p, &e) == 0)
-		(void)cx_net_pass(p->worker_sock, 'l', p->log);
-}
-
-static void
-tick(void *arg)
-{
-	static const struct cx_net_port ports[2] = {{SOCK_STREAM, 443, 'g'}, {SOCK_STREAM, 80, 'G'}};
-	struct parent *p = arg;
-
-	cx_net_follow(&p->gateway, ports, p->worker_sock);
-	rotate_log(p);
-	keep_monitor(p);
-}
-
 static int
 run(struct parent *p, struct cx_err *e)
 {
-	pid_t pid;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
+	if (!p->workers_n)
+		p->workers_n = cpus < 1 ? 1 : cpus < WORKERS_DEFAULT ? (size_t)cpus : WORKERS_DEFAULT;
 	p->metrics = metrics_make();
-	if (open_metrics(p, e) < 0 || open_log(p, e) < 0 || start_mint(p, e) < 0)
+	if (open_metrics(p, e) < 0 || parent_open_log(p, e) < 0)
 		return -1;
-	pid = cx_net_worker("cx-router", worker, p, &p->worker_sock, e);
-	if (pid < 0)
-		return -1;
-	for (size_t i = 0; i < p->n; i++) {
-		close(p->bound[i].fd);
-		p->bound[i].fd = -1;
-	}
-	if (p->mint_sock >= 0)
-		close(p->mint_sock);
-	return cx_net_watch(pid, tick, p);
+	return parent_run(p, worker, keep_monitor, e);
 }
 
 static int
@@ -308,6 +220,8 @@ option(struct parent *p, int o, struct cx_err *e)
 			return cx_err_set(e, CX_BAD, "--metrics stands more than %d times", METRICS_MAX);
 		p->metrics_at[p->metrics_n++] = optarg;
 		return 0;
+	case 'w':
+		return set_workers(p, atoi(optarg), e);
 	case 'l':
 		return bind_text(p, optarg, TLS, e);
 	case 'p':
@@ -329,6 +243,17 @@ has_tls(const struct parent *p)
 	return 0;
 }
 
+/* As it was: getopt and the global options take it apart. */
+static char **
+copy_argv(int argc, char **argv)
+{
+	char **copy = cx_alloc((size_t)(argc + 1) * sizeof(*copy));
+
+	for (int i = 0; i < argc; i++)
+		copy[i] = argv[i];
+	return copy;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -337,11 +262,13 @@ main(int argc, char **argv)
 		{"plain", required_argument, NULL, 'p'}, {"http", required_argument, NULL, 't'},
 		{"log-format", required_argument, NULL, 'f'}, {"metrics", required_argument, NULL, 'm'},
 		{"https-port", required_argument, NULL, 's'}, {"log", required_argument, NULL, 'g'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"workers", required_argument, NULL, 'w'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	static struct parent p = {.https_port = 443, .uid = 65534, .gid = 65534};
 	struct cx_err e;
 	int st;
 
+	p.argv = copy_argv(argc, argv);
+	parent_inherit(&p);
 	if (cx_globals(&argc, argv, 0, &e) < 0)
 		return cx_err_report(&e, "cx-router");
 	if (argc > 1 && strcmp(argv[1], "top") == 0)

@@ -180,7 +180,10 @@ struct router {
 	int log_agents; /* it names the User-Agent */
 	int https_port; /* where port 80 redirects to */
 	size_t unbound; /* resources whose port was taken */
-	int stopping;
+	struct tickets *tickets;
+	int number, workers; /* which worker of how many */
+	pid_t ppid;
+	int stopping, drain; /* drain: others take what is new, what there is has time */
 	double now; /* monotonic, of this turn of the loop */
 };
 

@@ -1,5 +1,6 @@
 /* TLS to clients: a leaf per name, minted by cx-mint in another process while the handshake waits. */
 #include "router.h"
+#include "ticket.h"
 #include <cx/err.h>
 #include <cx/own.h>
 #include <errno.h>
@@ -239,6 +240,10 @@ tls_open(struct router *r, const char *cert_file, struct cx_err *e)
 		ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_num_tickets(ctx, 1);
 	(void)SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"cx", 2);
+	/* Tickets, whose keys the workers share; a cache would only be of this one. */
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	if (!tickets_use(ctx, r->tickets))
+		return cx_err_set(e, CX_SYS, "OpenSSL takes no ticket keys");
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	SSL_CTX_set_cert_cb(ctx, on_cert, r);
 	if (!cert_file)

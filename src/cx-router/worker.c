@@ -18,14 +18,17 @@
 #define CHANGED_MAX 256 /* files in one turn that are read alone */
 #define ACCEPTS 64 /* in one turn, so that a flood of new connections does not starve the others */
 #define STOP_SECONDS 10
+#define DRAIN_SECONDS 3600 /* after an upgrade */
 
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, relieved;
 
 static void
 on_signal(int sig)
 {
-	(void)sig;
-	ended = 1;
+	if (sig == SIGUSR2)
+		relieved = 1;
+	else
+		ended = 1;
 }
 
 double
@@ -95,7 +98,8 @@ worker_add_listener(struct router *r, int fd, enum how how, enum group group, co
 	l->seen = 1;
 	l->next = r->listeners;
 	r->listeners = l;
-	worker_watch(r, &l->src, EPOLLIN);
+	/* One worker wakes for a connection, not all. */
+	worker_watch(r, &l->src, EPOLLIN | (r->workers > 1 ? EPOLLEXCLUSIVE : 0U));
 }
 
 static void
@@ -110,6 +114,8 @@ drop_listeners(struct router *r, enum group group, int all)
 			continue;
 		}
 		*p = l->next;
+		/* The parent has it too: closing alone would leave it in the set. */
+		(void)epoll_ctl(r->epoll, EPOLL_CTL_DEL, l->src.fd, NULL);
 		close(l->src.fd);
 		l->src.fd = -1;
 		service_unref(l->tcp.service);
@@ -129,6 +135,7 @@ bind_tcp(const struct tcp_route *t, int say)
 	if (fd < 0 || inet_pton(AF_INET, t->address, &sa.sin_addr) != 1 || ntohl(sa.sin_addr.s_addr) >> 24 != 127)
 		return -1;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)); /* each worker has its own */
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 512) < 0) {
 		if (say)
 			(void)fprintf(stderr, "cx-router: %s:%u: %s\n", t->address, t->port, strerror(errno));
@@ -161,7 +168,7 @@ sync_tcp(struct router *r, int say)
 			l->seen = 1;
 			continue;
 		}
-		fd = bind_tcp(&t[i], say);
+		fd = bind_tcp(&t[i], say && r->number == 0);
 		r->unbound += fd < 0;
 		if (fd >= 0)
 			worker_add_listener(r, fd, TCP, RESOURCES, &t[i]);
@@ -208,8 +215,13 @@ from_parent(struct router *r)
 {
 	int fd, what = cx_net_take(r->parent.fd, &fd);
 
-	if (what < 0)
-		ended = 1; /* the parent is gone */
+	if (what < 0) {
+		/* The parent is gone, or has become another program, which does not know this worker's socket. */
+		ended |= getppid() != r->ppid;
+		close(r->parent.fd);
+		r->parent.fd = -1;
+		return;
+	}
 	if (what <= 0)
 		return;
 	if (what == 'l') {
@@ -302,7 +314,7 @@ every_second(struct router *r)
 		if (c->phase == H2)
 			h2_tick(c);
 		else if (c->phase != DEAD && (r->now > (c->phase == BUSY ? c->s->deadline : c->deadline) ||
-						     (r->stopping && c->phase == HEAD && c->in.n == 0)))
+						     (r->stopping && !r->drain && c->phase == HEAD && c->in.n == 0)))
 			conn_timeout(c);
 	}
 	if (r->unbound && !r->stopping) /* the port may be free by now */
@@ -351,11 +363,13 @@ worker_run(struct router *r)
 
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGINT, &sa, NULL);
+	(void)sigaction(SIGUSR2, &sa, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	r->table = table_open(r->routes_dir, r->metrics);
 	table_scan(r->table, r->now);
 	routes_are_new(r);
 	cx_ready();
+	(void)!send(r->parent.fd, "r", 1, MSG_NOSIGNAL);
 	for (;;) {
 		int n = epoll_wait(r->epoll, ev, EVENTS,
 			r->later              ? 0
@@ -368,10 +382,14 @@ worker_run(struct router *r)
 			handle(r, ev[i].data.ptr, ev[i].events);
 		dispatch_again(r, 0);
 		run_later(r);
-		if (ended && !r->stopping) {
+		if ((ended || relieved) && !r->stopping) {
 			r->stopping = 1;
-			stop_at = r->now + STOP_SECONDS;
+			r->drain = !ended;
+			stop_at = r->now + (r->drain ? DRAIN_SECONDS : STOP_SECONDS);
 			drop_listeners(r, HOST, 1);
+		} else if (ended && r->drain) {
+			r->drain = 0;
+			stop_at = r->now + STOP_SECONDS;
 		}
 		if (r->now - tick >= 1 || r->stopping) {
 			tick = r->now;
