@@ -198,7 +198,7 @@ frames() {
 	STARTED+=($!)
 	wait_until 20 test -e hang
 	[ "$(h2 /bytes/1000000 --max-time 5 | wc -c)" -eq 1000000 ]
-	worker=$(pgrep -P "$ROUTER" | head -1)
+	worker=$(pgrep -P "$ROUTER" -x cx-router | head -1)
 	[ "$(awk '/^VmRSS/ { print $2 }' "/proc/$worker/status")" -lt 40000 ]
 }
 

@@ -381,7 +381,7 @@ teardown() { stop_all; }
 
 @test "cx-router: a parent that is killed takes its worker with it" {
 	router
-	worker=$(pgrep -P "$ROUTER" | head -1)
+	worker=$(pgrep -P "$ROUTER" -x cx-router | head -1)
 	kill -9 "$ROUTER"
 	wait_until 5 sh -c "! kill -0 $worker 2>/dev/null"
 }
@@ -390,13 +390,13 @@ teardown() { stop_all; }
 	backend one
 	route a web.a.convox "$PORT_one"
 	router --workers 3
-	mapfile -t before < <(pgrep -P "$ROUTER")
+	mapfile -t before < <(pgrep -P "$ROUTER" -x cx-router)
 	[ "${#before[@]}" -eq 3 ]
 	kill -9 "${before[1]}"
 	for _ in $(seq 20); do [ "$(ask /name)" = one ]; done
-	three() { [ "$(pgrep -P "$ROUTER" | wc -l)" -eq 3 ]; }
+	three() { [ "$(pgrep -P "$ROUTER" -x cx-router | wc -l)" -eq 3 ]; }
 	wait_until 5 three
-	pgrep -P "$ROUTER" | grep -qx "${before[0]}"
+	pgrep -P "$ROUTER" -x cx-router | grep -qx "${before[0]}"
 	grep -q "worker ${before[1]} ended by signal 9" router.err
 	kill "$ROUTER"
 	st=0
@@ -450,11 +450,11 @@ teardown() { stop_all; }
 	load=$!
 	curl -sS -H 'Host: web.a.convox' "http://127.0.0.1:$PLAIN/slow/0.02?[1-60]" -o /dev/null -w '%{http_code}\n' > kept 3>&- &
 	kept=$!
-	old=$(pgrep -P "$ROUTER" | sort)
+	old=$(pgrep -P "$ROUTER" -x cx-router | sort)
 	for _ in 1 2 3; do
-		mark=$(pgrep -P "$ROUTER" | sort | tail -1)
+		mark=$(pgrep -P "$ROUTER" -x cx-router | sort | tail -1)
 		kill -USR2 "$ROUTER"
-		newer() { [ "$(pgrep -P "$ROUTER" | sort -n | tail -1)" != "$mark" ] && [ "$(pgrep -P "$ROUTER" | wc -l)" -ge 3 ]; }
+		newer() { [ "$(pgrep -P "$ROUTER" -x cx-router | sort -n | tail -1)" != "$mark" ] && [ "$(pgrep -P "$ROUTER" -x cx-router | wc -l)" -ge 3 ]; }
 		wait_until 5 newer
 		sleep 0.3
 	done
@@ -462,9 +462,9 @@ teardown() { stop_all; }
 	wait "$load" "$kept" "$tunnel"
 	[ "$(sort -u codes kept)" = 200 ] || { sort codes kept | uniq -c; return 1; }
 	[ "$(cat codes kept | wc -l)" -eq 210 ]
-	two() { [ "$(pgrep -P "$ROUTER" | wc -l)" -eq 2 ]; }
+	two() { [ "$(pgrep -P "$ROUTER" -x cx-router | wc -l)" -eq 2 ]; }
 	wait_until 10 two
-	[ "$(pgrep -P "$ROUTER" | sort)" != "$old" ]
+	[ "$(pgrep -P "$ROUTER" -x cx-router | sort)" != "$old" ]
 	kill "$ROUTER"
 	st=0
 	wait "$ROUTER" || st=$?
@@ -512,7 +512,7 @@ teardown() { stop_all; }
 @test "cx-router: as root the worker is another user, without new privileges" {
 	[ "$(id -u)" -eq 0 ] || skip "not root"
 	router
-	worker=$(pgrep -P "$ROUTER" | head -1)
+	worker=$(pgrep -P "$ROUTER" -x cx-router | head -1)
 	grep -qE '^Uid:\s65534\s65534\s65534\s65534' "/proc/$worker/status"
 	grep -qE '^Groups:\s*$' "/proc/$worker/status"
 	grep -qE '^NoNewPrivs:\s1' "/proc/$worker/status"
