@@ -117,6 +117,23 @@ add_secret(struct env *e, const char *name, const json_t *v)
 	e->at = e->at ? e->at : json_object_get(v, "at");
 }
 
+/* A name without a value that is the URL of a database of this service: the rack gives it. */
+static int
+is_given(const struct env *e, const char *name)
+{
+	const char *raw;
+	const json_t *r;
+
+	json_object_foreach (e->p->resources, raw, r) {
+		CX_FREE char *url_name = cx_spec_url_name(cx_json_strd(r, "name", ""));
+
+		if (json_object_get(json_object_get(r, "users"), cx_json_strd(e->svc, "name", "")) &&
+			strcmp(url_name, name) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 static void
 emit_variable(struct env *e, const char *name, const json_t *v)
 {
@@ -133,6 +150,8 @@ emit_variable(struct env *e, const char *name, const json_t *v)
 		emit_reference(e, &hit, name, v);
 	} else if (value && text_secret(name, value)) {
 		add_secret(e, name, v);
+	} else if (!value && is_given(e, name)) {
+		say(e->p->in, CHANGED, e->path, json_object_get(v, "at"), "%s: the rack gives it", name);
 	} else {
 		put(e->list, name, value, NULL);
 		e->kept++;
