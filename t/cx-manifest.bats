@@ -131,3 +131,35 @@ release() { # TEXT ENV
 	jq -e '[.properties, .definitions.service.properties, .definitions.resource.properties, .definitions.timer.properties
 		| to_entries[] | select(.value | has("x-cx") | not)] == []' "$ROOT/share/cx/schema/convox.json"
 }
+
+@test "cx-manifest: 10000 services are read in a moment and in 256 MB; many more are refused, and so are many missing variables" {
+	{ echo services:; for i in $(seq 10000); do echo "  s$i: {port: 3000, environment: [A$i, B=1], scale: {memory: 64}}"; done; } > convox.yml
+	(ulimit -v 262144 && timeout 20 cx-manifest) > out
+	[ "$(jq '.manifest.services | length' out)" -eq 10000 ]
+	status=0
+	jq -n --rawfile t convox.yml '{text: $t, env: {}}' | timeout 20 cx-manifest --release > /dev/null 2> err || status=$?
+	[ "$status" -eq 100 ]
+	grep -q '^cx-manifest: convox.yml:2:34: services.s1.environment: the variable A1 is required' err
+	grep -q 'and 9950 more$' err
+	{ echo services:; for i in $(seq 20001); do echo "  s$i:"; done; } > convox.yml
+	run --separate-stderr timeout 20 cx-manifest
+	[ "$status" -eq 100 ]
+	[ "$stderr" = "cx-manifest: convox.yml:2:3: services: more than 20000 names" ]
+}
+
+@test "cx-manifest: errors are said before warnings when there are too many of both" {
+	{ echo services:; for i in $(seq 60); do echo "  s$i: {sticky: true}"; done; echo "  bad: {port: x}"; } > convox.yml
+	run --separate-stderr cx-manifest
+	[ "$status" -eq 100 ]
+	[[ "$stderr" == *'convox.yml:62:15: services.bad.port: "x" is not a port'* && "$stderr" == *"and 11 more"* ]]
+}
+
+@test "cx-manifest: --release says warnings, and with --quiet it does not" {
+	run --separate-stderr release $'services:\n  web: {sticky: true}\n' '{}'
+	[ "$status" -eq 0 ]
+	[[ "$stderr" == *"warning: services.web.sticky"* ]]
+	jq -cn '{text: "services:\n  web: {sticky: true}\n", env: {}}' > in
+	run --separate-stderr sh -c 'cx-manifest --release --quiet < in'
+	[ "$status" -eq 0 ]
+	[ -z "$stderr" ]
+}

@@ -9,6 +9,9 @@
 #include <cx/yaml.h>
 #include <string.h>
 
+/* A service without a line of its own costs 5 kB: what a small file can ask for is bounded. */
+#define NAMES_MAX 20000
+
 void
 top_names(struct manifest *m, const struct cx_node *v, const char *path, json_t *out, const struct key *row,
 	const char *what, json_t *(*one)(struct manifest *, const struct cx_node *, const char *, const struct key *))
@@ -21,6 +24,10 @@ top_names(struct manifest *m, const struct cx_node *v, const char *path, json_t 
 	}
 	if (!value_is_map(m, v, path, "names"))
 		return;
+	if (v->n > NAMES_MAX) {
+		cx_diag_add(m->d, v->line, v->column, path, "more than %d names", NAMES_MAX);
+		return;
+	}
 	for (size_t i = 0; i < v->n && !m->full; i++) {
 		const struct cx_node *k = v->pairs[i].key;
 
@@ -120,11 +127,15 @@ static void
 missing(const struct cx_tree *t, const char *service, const char *name, const char *set, struct cx_diags *d)
 {
 	CX_FREE char *path = cx_fmt("services.%s.environment", service);
-	const struct cx_node *services = cx_node_get(t->root, "services"),
-			     *at = find_entry(cx_node_get(cx_node_get(services, service), "environment"), name);
+	const struct cx_node *at = NULL;
 
-	if (!at)
-		at = find_entry(cx_node_get(t->root, "environment"), name);
+	/* Looking for a place costs the length of the file: for those that are kept only. */
+	if (d->errors < CX_DIAG_MAX) {
+		at = cx_node_get(cx_node_get(t->root, "services"), service);
+		at = find_entry(cx_node_get(at, "environment"), name);
+		if (!at)
+			at = find_entry(cx_node_get(t->root, "environment"), name);
+	}
 	cx_diag_add(d, at ? at->line : 0, at ? at->column : 0, path, "the variable %s is required, and not set", name);
 	cx_diag_hint(d, "cx env set%s", set);
 }
