@@ -106,15 +106,13 @@ for i, m in got.items():
 	local bad=$RESOLVER
 	resolver good
 	alone --resolver "127.84.9.1@$bad" --resolver "127.84.9.1@$RESOLVER"
-	local start
-	start=$(date +%s%N)
 	run --separate-stderr ask +edns refused.example A
 	[[ $output == *REFUSED* && $output == *EDNS* ]] || { dump; false; }
 	run --separate-stderr ask +edns servfail.example A
 	[[ $output == *SERVFAIL* && $output == *EDNS* ]] || { dump; false; }
 	run --separate-stderr ask garbage.example A
 	[[ $output == *SERVFAIL* ]] || { dump; false; }
-	[ $(($(date +%s%N) - start)) -lt 2000000000 ]
+	[ "$(metric timeouts_total)" -eq 0 ]
 	for n in refused servfail garbage; do
 		grep -qi "udp $n" "$BATS_TEST_TMPDIR/bad.log" && grep -qi "udp $n" "$BATS_TEST_TMPDIR/good.log"
 	done
@@ -140,10 +138,9 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.84.9.1', $mut
 	wait_until 5 bound
 	alone --resolver "127.84.9.1@$mute" --resolver "127.84.9.1@$RESOLVER"
 	ask one.example A | grep -q '127\.1\.1\.1$'
-	local start
-	start=$(date +%s%N)
+	[ "$(metric timeouts_total)" -eq 1 ]
 	ask two.example A | grep -q '127\.1\.1\.1$'
-	[ $(($(date +%s%N) - start)) -lt 500000000 ]
+	[ "$(metric timeouts_total)" -eq 1 ]
 	ask late.example A | grep -q '127\.1\.1\.9$'
 }
 

@@ -330,7 +330,7 @@ for i in range(50):
 	wait_until 5 answers web.hello.convox
 }
 
-@test "cx-dns: of 5,000 route files only the one that changed is read, and it is answered within 50 ms" {
+@test "cx-dns: of 5,000 route files only the one that changed is read, and it is answered within 100 ms" {
 	python3 -c "
 import json
 for i in range(5000):
@@ -352,5 +352,5 @@ for i in range(20):
     took.append(time.time() - start)
     udp.send(query('n%d.n.convox' % (i - 1))); assert udp.recv(4096)[3] & 15 == 3
 print(sorted(took)[10])
-assert sorted(took)[10] < .05, took"
+assert sorted(took)[10] < .1, took"
 }

@@ -26,8 +26,10 @@ static int
 bound(int type, struct sockaddr_in *at)
 {
 	socklen_t len = sizeof(*at);
-	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 
+	if (type == SOCK_STREAM) /* an old connection may have the port */
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (fd < 0 || bind(fd, (struct sockaddr *)at, len) < 0 || getsockname(fd, (struct sockaddr *)at, &len) < 0 ||
 		(type == SOCK_STREAM && listen(fd, 16) < 0))
 		abort();
@@ -178,9 +180,16 @@ tcp_say(uint8_t choice, const uint8_t *p, size_t n, int framed)
 	size_t len = n;
 
 	if (tcp_client < 0) {
+		/* Without TIME_WAIT, which would use up the ports. */
+		static const struct linger now = {1, 0};
+
 		tcp_client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (connect(tcp_client, (struct sockaddr *)&server_tcp, sizeof(server_tcp)) < 0)
-			abort();
+		(void)setsockopt(tcp_client, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		if (connect(tcp_client, (struct sockaddr *)&server_tcp, sizeof(server_tcp)) < 0) {
+			close(tcp_client);
+			tcp_client = -1;
+			return;
+		}
 	}
 	if (framed) {
 		len = query_of(choice, p, n, out + 2);
