@@ -121,8 +121,8 @@ if command -v docker-compose >/dev/null; then
 fi
 hyperfine -N -w 3 -r "$runs" --export-json "$tmp/typical.json" "$@" >"$tmp/log" 2>&1 || { cat "$tmp/log"; exit 111; }
 jq -r '.results as $r | ($r[] | select(.command == "cx-manifest").median) as $m |
-	"| program | median, ms | x cx-manifest |", "|---|---|---|",
-	($r[] | "| \(.command) | \(.median * 100000 | round / 100) | \(.median / $m * 10 | round / 10) |")' "$tmp/typical.json" > "$tmp/typical"
+	"| program | median, ms | x cx-manifest | CPU, ms |", "|---|---|---|---|",
+	($r[] | "| \(.command) | \(.median * 100000 | round / 100) | \(.median / $m * 10 | round / 10) | \((.user + .system) * 100000 | round / 100) |")' "$tmp/typical.json" > "$tmp/typical"
 
 # N services of about 1 kB each.
 large() {
@@ -139,29 +139,29 @@ for i in range(n):
 # The most memory that a command held, kB.
 peak() {
 	"$python" -c 'import os, resource, subprocess, sys
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@"
 }
 
 {
-	echo '| services | file, kB | cx-manifest, ms | a service, µs | peak memory, MB | check, ms | fmt, ms |'
+	echo '| services | file, kB | cx-manifest, ms CPU | a service, µs CPU | peak memory, MB | check, ms CPU | fmt, ms CPU |'
 	echo '|---|---|---|---|---|---|---|'
 	for n in 10 100 1000 10000; do
 		large "$n" > "$tmp/large.yml"
 		hyperfine -N -w 1 -r 7 --export-json "$tmp/large.json" "cx-manifest $tmp/large.yml" "cx-manifest check $tmp/large.yml" \
 			"cx-manifest fmt $tmp/large.yml" >/dev/null 2>&1
 		kb=$(peak cx-manifest "$tmp/large.yml")
-		jq -r --argjson n "$n" --argjson kb "$kb" --argjson size "$(wc -c < "$tmp/large.yml")" '.results | map(.median) |
+		jq -r --argjson n "$n" --argjson kb "$kb" --argjson size "$(wc -c < "$tmp/large.yml")" '.results | map(.user + .system) |
 			"| \($n) | \($size / 1000 | round) | \(.[0] * 10000 | round / 10) | \(.[0] * 1e6 / $n | round) | \($kb / 102.4 | round / 10) | \(.[1] * 10000 | round / 10) | \(.[2] * 10000 | round / 10) |"' "$tmp/large.json"
 	done
 } > "$tmp/linear"
 
 {
-	echo "A convox.yml of three services and two resources; medians of $runs runs by hyperfine, process start included."
+	echo "A convox.yml of three services and two resources; medians of $runs runs by hyperfine, process start included. Load: $(cut -d ' ' -f 1 /proc/loadavg)."
 	echo
 	cat "$tmp/typical"
 	echo
-	echo 'Cost grows in a straight line to the largest file that is read, 10 MiB: medians of 7 runs.'
+	echo 'Cost grows in a straight line to the largest file that is read, 10 MiB: means of the CPU time of 7 runs.'
 	echo
 	cat "$tmp/linear"
 } > "$tmp/section"
