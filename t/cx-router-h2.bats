@@ -294,3 +294,46 @@ frames() {
 	wait "$ROUTER" || st=$?
 	[ "$st" -eq 0 ]
 }
+
+@test "cx-router: a WebSocket over HTTP/2 is an upgrade for the process: a tunnel byte for byte, half-closed as well" {
+	frames <<-'END'
+	import os
+	c = Client(PORT)
+	f = c.until(SETTINGS)
+	assert {8: 1}.items() <= dict(struct.unpack(">HI", f[3][i:i + 6]) for i in range(0, len(f[3]), 6)).items()
+	def connect(sid, path="/ws", protocol="websocket", *more):
+	    c.send(HEADERS, END_HEADERS, sid, c.enc.encode([(":method", "CONNECT"), (":protocol", protocol), (":scheme", "https"), (":path", path),
+	        (":authority", "web.a.convox"), ("sec-websocket-version", "13"), *more]))
+	connect(1)
+	f = c.until(HEADERS, 1)
+	fields = dict(c.dec.decode(f[3]))
+	assert fields[":status"] == "200" and "upgrade" not in fields and "connection" not in fields, fields
+	for i in range(50):
+	    c.send(DATA, 0, 1, bytes([i]))
+	    assert c.until(DATA, 1)[3] == bytes([i])
+	data = os.urandom(60000)
+	for i in range(0, 60000, 10000):
+	    c.send(DATA, 0, 1, data[i:i + 10000])
+	back = b""
+	while len(back) < len(data):
+	    back += c.until(DATA, 1)[3]
+	assert back == data
+	c.send(DATA, END_STREAM, 1)
+	rest = b""
+	while f := c.until(DATA, 1):
+	    rest += f[3]
+	    if f[1] & END_STREAM:
+	        break
+	assert rest == b"bye", rest
+	connect(3, protocol="other")
+	assert int(dict(c.dec.decode(c.until(HEADERS, 3)[3]))[":status"]) == 501
+	connect(5, "/name")
+	assert int(dict(c.dec.decode(c.until(HEADERS, 5)[3]))[":status"]) == 502
+	connect(7, "/status/404")
+	assert int(dict(c.dec.decode(c.until(HEADERS, 7)[3]))[":status"]) == 404
+	connect(9, "/slow/1")
+	c.send(DATA, 0, 9, b"GET /evil HTTP/1.1\r\n\r\n")
+	assert c.until(RST, 9)
+	END
+	run ! grep -q evil one.log
+}

@@ -50,7 +50,7 @@ conn_accept(struct router *r, struct listener *l, int fd, const struct sockaddr_
 	c->phase = HEAD;
 	if (l->how == TLS) {
 		c->phase = HANDSHAKE;
-		c->ssl = tls_accept(r, c, fd);
+		c->ssl = tls_accept(r, c);
 		if (!c->ssl)
 			conn_end(c);
 	} else if (l->how == TCP) {

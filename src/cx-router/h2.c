@@ -189,7 +189,13 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t
 		(void)nghttp2_session_consume(m->ng, id, n);
 		return 0;
 	}
-	if (n < 64 && n < m->tiny) /* many tiny frames in a row */
+	if (s->upgrade && !s->tunnel) {
+		/* Whether these are bytes of a tunnel nobody knows yet. */
+		(void)nghttp2_session_consume(m->ng, id, n);
+		(void)nghttp2_submit_rst_stream(m->ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
+		return 0;
+	}
+	if (n < 64 && n < m->tiny && !s->tunnel) /* many tiny frames in a row */
 		count_odd(m);
 	m->tiny = n < 64 ? 64 : 0;
 	(void)request_room(s);

@@ -16,6 +16,7 @@ struct h2 {
 	size_t n; /* of them */
 	struct cx_buf block, cookie; /* the header block under way */
 	size_t fields;
+	char key[24]; /* of a WebSocket's request */
 	int too_large, hungry, lost, goodbye, calm;
 	unsigned odd; /* in the present second */
 	size_t tiny;

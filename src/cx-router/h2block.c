@@ -1,4 +1,6 @@
 #include "h2.h"
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <string.h>
 
 struct piece {
@@ -89,18 +91,47 @@ read_block(struct h2 *m, struct http1 *h, struct pseudo *x)
 		cookie->value = (struct span){m->cookie.p, m->cookie.n};
 }
 
+/* RFC 8441: for the process it is the upgrade of HTTP/1.1, whose key proves nothing to anybody here. */
+static int
+upgrade(struct h2 *m, struct http1 *h, const struct pseudo *x)
+{
+	unsigned char random[16];
+	unsigned char key[25];
+
+	if (h->method.n != 7 || memcmp(h->method.p, "CONNECT", 7) != 0 || !x->authority.p)
+		return -400;
+	if (!span_is(x->protocol, "websocket"))
+		return -501;
+	if (h->n + 1 >= HTTP1_FIELDS_MAX || RAND_bytes(random, sizeof(random)) != 1)
+		return -400;
+	for (size_t i = 0; i < h->n; i++)
+		if (span_is(h->fields[i].name, "sec-websocket-key") || span_is(h->fields[i].name, "content-length"))
+			return -400;
+	(void)EVP_EncodeBlock(key, random, sizeof(random));
+	memcpy(m->key, key, 24);
+	h->method = (struct span){"GET", 3};
+	h->fields[h->n++] = (struct http1_field){{"sec-websocket-key", 17}, {m->key, 24}, 0};
+	return 0;
+}
+
 int
 h2_block_request(struct h2 *m, struct http1 *h, struct stream *s)
 {
 	struct pseudo x = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+	int rc;
 
 	read_block(m, h, &x);
 	s->is_head = span_is(h->method, "head");
 	if (m->too_large)
 		return -400;
-	if (x.protocol.p)
-		return -501;
-	return http1_from_h2(h, x.authority);
+	if (!x.protocol.p)
+		return http1_from_h2(h, x.authority);
+	rc = upgrade(m, h, &x);
+	if (rc == 0)
+		rc = http1_from_h2(h, x.authority);
+	h->upgrades = 1;
+	h->upgrade = (struct span){"websocket", 9};
+	return rc;
 }
 
 int

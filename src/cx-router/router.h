@@ -175,6 +175,7 @@ struct router {
 	size_t garbage_n, garbage_cap;
 	size_t n, max;
 	SSL_CTX *ctx;
+	BIO_METHOD *bio;
 	struct certs *certs;
 	struct log *log;
 	int log_agents; /* it names the User-Agent */
@@ -296,7 +297,7 @@ void idle_prune(struct router *r);
 
 /* tls.c */
 int tls_open(struct router *r, const char *cert_file, struct cx_err *e);
-SSL *tls_accept(struct router *r, struct conn *c, int fd);
+SSL *tls_accept(struct router *r, struct conn *c);
 /* The mint answered (or is gone). */
 void tls_mint_ready(struct router *r);
 

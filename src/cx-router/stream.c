@@ -204,6 +204,11 @@ response_begin(struct stream *s)
 		backend_failed(s, "sent an answer whose head is larger than 32 KiB");
 		return 1;
 	}
+	/* A 2xx would be a tunnel to a client of HTTP/2 (RFC 8441, 5). */
+	if (n > 0 && s->upgrade && s->c->h2 && h.status >= 200 && h.status < 300) {
+		backend_failed(s, "did not upgrade the connection");
+		return 1;
+	}
 	if (n < 0 || (h.status == 101 && !s->upgrade)) {
 		backend_failed(s, "sent an answer that is not HTTP");
 		return 1;
@@ -369,7 +374,7 @@ stream_timeout(struct stream *s)
 		backend_failed(s, "took no connection in time");
 	} else if (s->responded) {
 		s->down->abort(s);
-	} else if (!s->req_done) {
+	} else if (!s->req_done && !s->upgrade) {
 		page_refuse(s, 408, "the request's body stopped before its end");
 	} else {
 		s->acted = 1;

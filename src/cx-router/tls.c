@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define CERTS_MAX 1024
@@ -224,6 +225,62 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsign
 	return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301, 3.2: no_application_protocol */
 }
 
+/*
+ * The socket under OpenSSL: it says what a read that was short means, and what epoll has not announced is not tried; a
+ * system call costs more than a record's decryption.
+ */
+static int
+bio_read(BIO *b, char *p, int n)
+{
+	struct conn *c = BIO_get_data(b);
+	ssize_t got;
+
+	BIO_clear_retry_flags(b);
+	if (!c->c_in) {
+		BIO_set_retry_read(b);
+		return -1;
+	}
+	got = recv(c->client.fd, p, (size_t)n, 0);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+		c->c_in = errno == EINTR;
+		BIO_set_retry_read(b);
+	} else if (got == 0) {
+		BIO_set_flags(b, BIO_FLAGS_IN_EOF);
+	} else if (got < n && !c->c_hup) {
+		c->c_in = 0;
+	}
+	return (int)got;
+}
+
+static int
+bio_write(BIO *b, const char *p, int n)
+{
+	struct conn *c = BIO_get_data(b);
+	ssize_t put = send(c->client.fd, p, (size_t)n, MSG_NOSIGNAL);
+
+	BIO_clear_retry_flags(b);
+	if (put < 0 && (errno == EAGAIN || errno == EINTR))
+		BIO_set_retry_write(b);
+	return (int)put;
+}
+
+static long
+bio_ctrl(BIO *b, int what, long n, void *p)
+{
+	(void)n, (void)p;
+	return what == BIO_CTRL_FLUSH ? 1 : what == BIO_CTRL_EOF ? BIO_test_flags(b, BIO_FLAGS_IN_EOF) != 0 : 0;
+}
+
+static BIO_METHOD *
+bio_make(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "cx");
+
+	if (m && BIO_meth_set_read(m, bio_read) && BIO_meth_set_write(m, bio_write) && BIO_meth_set_ctrl(m, bio_ctrl))
+		return m;
+	return NULL;
+}
+
 int
 tls_open(struct router *r, const char *cert_file, struct cx_err *e)
 {
@@ -231,7 +288,8 @@ tls_open(struct router *r, const char *cert_file, struct cx_err *e)
 
 	r->certs = cx_alloc(sizeof(*r->certs));
 	r->ctx = ctx;
-	if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+	r->bio = bio_make();
+	if (!ctx || !r->bio || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 		SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
 		return cx_err_set(e, CX_SYS, "OpenSSL does not start");
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
@@ -239,6 +297,7 @@ tls_open(struct router *r, const char *cert_file, struct cx_err *e)
 	(void)SSL_CTX_set_mode(
 		ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_num_tickets(ctx, 1);
+	(void)SSL_CTX_set_read_ahead(ctx, 1); /* header and body of a record, and the next ones, at once */
 	(void)SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"cx", 2);
 	/* Tickets, whose keys the workers share; a cache would only be of this one. */
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -256,14 +315,18 @@ tls_open(struct router *r, const char *cert_file, struct cx_err *e)
 }
 
 SSL *
-tls_accept(struct router *r, struct conn *c, int fd)
+tls_accept(struct router *r, struct conn *c)
 {
 	SSL *ssl = SSL_new(r->ctx);
+	BIO *b = ssl ? BIO_new(r->bio) : NULL;
 
-	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+	if (!b) {
 		SSL_free(ssl);
 		return NULL;
 	}
+	BIO_set_data(b, c);
+	BIO_set_init(b, 1);
+	SSL_set_bio(ssl, b, b);
 	(void)SSL_set_app_data(ssl, c);
 	SSL_set_accept_state(ssl);
 	return ssl;
