@@ -105,10 +105,10 @@ release() { # TEXT ENV
 }
 
 @test "cx-manifest: a key that is not honoured is a warning, and an error with --strict" {
-	printf 'services:\n  web: {sticky: true}\n' > convox.yml
+	printf 'services:\n  web: {singleton: true}\n' > convox.yml
 	run --separate-stderr cx-manifest check
 	[ "$status" -eq 0 ]
-	[[ "$stderr" == *"convox.yml:2:9: warning: services.web.sticky"* ]]
+	[[ "$stderr" == *"convox.yml:2:9: warning: services.web.singleton"* ]]
 	run --separate-stderr cx-manifest --strict check
 	[ "$status" -eq 100 ]
 }
@@ -148,17 +148,17 @@ release() { # TEXT ENV
 }
 
 @test "cx-manifest: errors are said before warnings when there are too many of both" {
-	{ echo services:; for i in $(seq 60); do echo "  s$i: {sticky: true}"; done; echo "  bad: {port: x}"; } > convox.yml
+	{ echo services:; for i in $(seq 60); do echo "  s$i: {singleton: true}"; done; echo "  bad: {port: x}"; } > convox.yml
 	run --separate-stderr cx-manifest
 	[ "$status" -eq 100 ]
 	[[ "$stderr" == *'convox.yml:62:15: services.bad.port: "x" is not a port'* && "$stderr" == *"and 11 more"* ]]
 }
 
 @test "cx-manifest: --release says warnings, and with --quiet it does not" {
-	run --separate-stderr release $'services:\n  web: {sticky: true}\n' '{}'
+	run --separate-stderr release $'services:\n  web: {singleton: true}\n' '{}'
 	[ "$status" -eq 0 ]
-	[[ "$stderr" == *"warning: services.web.sticky"* ]]
-	jq -cn '{text: "services:\n  web: {sticky: true}\n", env: {}}' > in
+	[[ "$stderr" == *"warning: services.web.singleton"* ]]
+	jq -cn '{text: "services:\n  web: {singleton: true}\n", env: {}}' > in
 	run --separate-stderr sh -c 'cx-manifest --release --quiet < in'
 	[ "$status" -eq 0 ]
 	[ -z "$stderr" ]
