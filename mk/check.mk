@@ -53,7 +53,7 @@ build/fuzz/%: t/fuzz/%.c $(wildcard lib/cx/*.c) $(wildcard src/*/*.c)
 # --- lint
 LINT_C = $(wildcard lib/cx/*.c src/*/*.c)
 LINT_H = $(wildcard lib/cx/*.h src/*/*.h)
-LINT_SH = $(wildcard src/*/main.sh t/engine t/suite t/valgrind t/bench/*.sh share/cx/demo share/cx/*/*.sh .ci/run)
+LINT_SH = $(wildcard src/*/main.sh t/engine t/suite t/corpus-init t/valgrind t/bench/*.sh share/cx/demo share/cx/*/*.sh .ci/run)
 lint: ## compilers, clang-tidy, cppcheck, shellcheck, mandoc, --help equals SYNOPSIS
 	$(Q)t/lint $(LINT_C) -- $(LINT_H) -- $(LINT_SH)
 
