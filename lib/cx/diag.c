@@ -31,9 +31,10 @@ room(struct cx_diags *d, int warning)
 {
 	if (d->n < CX_DIAG_MAX)
 		return &d->list[d->n];
-	for (unsigned i = CX_DIAG_MAX; !warning && i-- > 0;)
-		if (d->list[i].warning)
-			return &d->list[i];
+	/* An error takes the room of the last warning. */
+	for (unsigned left = warning ? 0 : CX_DIAG_MAX; left > 0; left--)
+		if (d->list[left - 1].warning)
+			return &d->list[left - 1];
 	return NULL;
 }
 
