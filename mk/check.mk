@@ -114,3 +114,8 @@ format: ## lay out the C source with clang-format
 doc/convox.yml.5: share/cx/schema/convox.json share/cx/schema/convox.yml.5.jq ## make the key reference of convox.yml(5) anew
 	$(call say,DOC,$@)
 	$(Q)sed '/^\.\\" BEGIN/q' $@ > $@.new && jq -rf share/cx/schema/convox.yml.5.jq $< >> $@.new && sed -n '/^\.\\" END/,$$p' $@ >> $@.new && mv $@.new $@
+
+corpus: all ## the parser against a folder of other people's files: make corpus CORPUS=DIR writes doc/corpus.md
+	$(Q)[ -d "$(CORPUS)" ] || { echo "make corpus CORPUS=DIR: a folder with convox/, compose/ and procfile/"; exit 100; }
+	$(Q)t/schema/corpus $(CORPUS) > doc/corpus.md
+.PHONY: corpus
