@@ -19,7 +19,7 @@ setup() {
 
 # meaning FILE...: what PyYAML makes of each, comments included, one object a line.
 meaning() {
-	python3 -c '
+	/usr/bin/python3 -c '
 import json, re, sys, yaml
 for f in sys.argv[1:]:
     text = open(f, newline="").read()

@@ -65,7 +65,7 @@ small() {
 
 # Texts that YAML 1.1 or 1.2 could take for something else, and bytes that need care.
 tricky() {
-	python3 -c '
+	/usr/bin/python3 -c '
 import json, re
 texts = ["", "~", "null", "NULL", "true", "yes", "No", "on", "OFF", "y", "1", "010", "0x1F", "0o7", "0b1", "1_000", "-1", "+1", "1.5", ".5", "1e3", "1.e+3",
   ".inf", "-.INF", ".nan", "12:30:45", "190:20", "2026-11-24", "2026-11-24 10:00:00", "<<", "=", "*a", "&a", "!a", "%a", "@a", "`a", "- a", "-", "?", "? a",
@@ -81,7 +81,7 @@ for i, t in enumerate(texts): print("    -", quote("V%d=%s" % (i, t)))
 
 # The same JSON from PyYAML, whose YAML is 1.1, as from ours.
 as_pyyaml() {
-	python3 -c '
+	/usr/bin/python3 -c '
 import json, sys, yaml
 print(json.dumps(yaml.load(sys.stdin.buffer.read(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))))' | jq -S .
 }

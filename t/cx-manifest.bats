@@ -11,7 +11,7 @@ load helpers
 		cx-manifest $args - < "$d/in.yml" > "$name.out" 2> "$name.err" || status=$?
 		echo "$status" > "$name.status"
 	done
-	python3 "$ROOT/t/fixtures/cases.py" "$ROOT/t/fixtures/cx-manifest" . "$ROOT/share/cx/schema/pipeline.json"
+	/usr/bin/python3 "$ROOT/t/fixtures/cases.py" "$ROOT/t/fixtures/cx-manifest" . "$ROOT/share/cx/schema/pipeline.json"
 }
 
 setup() {
