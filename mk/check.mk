@@ -68,7 +68,9 @@ bench-router: all ## cx-router beside HAProxy, nginx and Caddy; BENCH_QUICK=1 fo
 bench-dns: all ## cx-dns beside Knot, NSD and dnsmasq; BENCH_QUICK=1 for a short run
 	$(Q)t/bench/dns.sh
 
-.PHONY: bench-router bench-dns deps-bench
+conformance: all ## suites that others wrote, against cx-router; writes doc/conformance.md
+	$(Q)t/conformance/run.sh
+.PHONY: bench-router bench-dns conformance deps-bench
 
 # --- packages, Debian 12
 DEPS_BUILD = gcc make pkg-config libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev libarchive-dev libknot-dev libnghttp2-dev

@@ -15,6 +15,7 @@ import lab
 from lab import BUILD, ROOT, QUICK, ROUNDS, SECONDS
 
 HOST = "localhost"
+NAMES = HOST + " 127.0.0.1"  # h2spec names no host
 D = os.path.join(BUILD, "router")
 LEGEND = """One worker of cx-router with its access log{metrics} on; HAProxy {haproxy} with one thread, nginx {nginx} with one
 worker, Caddy {caddy} with GOMAXPROCS=1, theirs off. All choose the backend by the host name, set `X-Forwarded-For`, `-Proto`
@@ -91,7 +92,7 @@ class Cx(Peer):
 
     def route(self, app, host, port, scheme="http"):
         """One file, one app: published by a rename, as cx-converge does."""
-        text = json.dumps({"v": 1, "app": app, "resources": [], "services": [{"name": "web", "hosts": [host], "scheme": scheme,
+        text = json.dumps({"v": 1, "app": app, "resources": [], "services": [{"name": "web", "hosts": host.split(), "scheme": scheme,
                "backends": [{"address": "127.0.0.1", "port": port, "process": f"p{port}"}]}]})
         tmp = f"{self.routes}/.{app}.tmp"
         with open(tmp, "w") as f:
@@ -102,7 +103,7 @@ class Cx(Peer):
         self.routes = f"{D}/routes"
         shutil.rmtree(self.routes, ignore_errors=True)
         os.makedirs(self.routes)
-        self.route("bench", HOST, self.back.a)
+        self.route("bench", NAMES, self.back.a)
         self.route("ws", "ws.localhost", self.back.ws)
         self.route("grpc", "grpc.localhost", self.back.grpc, "grpc")
         usage = self.help()
@@ -113,14 +114,14 @@ class Cx(Peer):
                 "--plain", f"127.0.0.1:{self.plain}", "--log", f"{D}/access.log", *more]
 
     def flip(self, port, word):
-        self.route("bench", HOST, port)
+        self.route("bench", NAMES, port)
 
 
 class Haproxy(Peer):
     name = "HAProxy"
 
     def argv(self):
-        write("hosts.map", f"{HOST} a\nws.localhost ws\ngrpc.localhost grpc\n" + "".join(f"h{i}.convox a\n" for i in range(self.extra)))
+        write("hosts.map", f"{HOST} a\n127.0.0.1 a\nws.localhost ws\ngrpc.localhost grpc\n" + "".join(f"h{i}.convox a\n" for i in range(self.extra)))
         cfg = write("haproxy.cfg", f"""global
   nbthread {self.threads}
   maxconn 8000
@@ -178,7 +179,7 @@ class Nginx(Peer):
     proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Port $server_port;"""
         return f"""daemon off; pid {D}/nginx.pid; worker_processes 1; error_log {D}/nginx.err;
 events {{ worker_connections 8000; }}
-http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 300;
+http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 300; proxy_request_buffering off;
   client_body_temp_path {D}/tmp; proxy_temp_path {D}/tmp; fastcgi_temp_path {D}/tmp; uwsgi_temp_path {D}/tmp; scgi_temp_path {D}/tmp;
   ssl_certificate {D}/cert.pem; ssl_certificate_key {D}/cert.pem; ssl_protocols TLSv1.2 TLSv1.3;
 {ups}  server {{ {listen} server_name {HOST};
@@ -441,4 +442,5 @@ def main():
         lab.publish("doc/performance.md", "router", legend + text)
 
 
-main()
+if __name__ == "__main__":
+    main()
