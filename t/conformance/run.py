@@ -238,6 +238,8 @@ def main():
     os.makedirs(OUT, exist_ok=True)
     atexit.register(lab.stop_all)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    router.D = f"{OUT}/router"  # a benchmark may run beside this
+    os.makedirs(f"{lab.BUILD}/router", exist_ok=True)
     router.setup()
     back = router.Backends()
     back.ab = lab.free_port()
