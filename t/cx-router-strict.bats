@@ -139,10 +139,11 @@ H='Host: web.a.convox\r\n'
 	[ "$(code /name -H "A: $long" -H "B: $long" -H "C: $long")" = 200 ]
 	echo > one.log
 	toolong=$(a 16400)
-	refused 400 "GET /$toolong HTTP/1.1\r\n${H}\r\n" "GET / HTTP/1.1\r\n${H}X: $toolong\r\n\r\n" \
+	refused 414 "GET /$toolong HTTP/1.1\r\n${H}\r\n" "$toolong"
+	refused 400 "GET / HTTP/1.1\r\n${H}X: $toolong\r\n\r\n" \
 		"GET / HTTP/1.1\r\n${H}A: $long\r\nB: $long\r\nC: $long\r\nD: $long\r\nE: $long\r\n\r\n" \
 		"GET / HTTP/1.1\r\n${H}$(printf 'x: y\\r\\n%.0s' $(seq 201))\r\n" \
-		"$toolong" "GET / HTTP/1.1\r\n${H}$toolong"
+		"GET / HTTP/1.1\r\n${H}$toolong"
 }
 
 @test "cx-router: chunks that are malformed end the connection, and the process never takes the body for whole" {
