@@ -252,6 +252,12 @@ frames() {
 	wait_until 5 grep -q '"path":"/events","status":460' access.log
 }
 
+@test "cx-router: an answer before the request's end reaches a client that is still sending, or waits to be asked for more" {
+	head -c 1000000 /dev/urandom > big
+	[ "$(h2 /early -T big -o /dev/null -w '%{http_code}')" = 413 ]
+	[ "$(h2 /early -d x=1 -H 'Expect: 100-continue' -o /dev/null -w '%{http_code}')" = 413 ]
+}
+
 @test "cx-router: answers come as they are made, side by side, whatever else the connection carries" {
 	frames <<-'END'
 	c = Client(PORT)

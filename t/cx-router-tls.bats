@@ -84,7 +84,13 @@ client() { openssl s_client -connect "127.84.9.1:$HTTPS" -CAfile "$CX_SPOOL/ca/c
 		(printf 'GET / HTTP/1.1\r\nHost: web.a.convox\r\nConnection: close\r\n\r\n'; sleep 0.3) |
 			openssl s_client -connect "127.84.9.1:$HTTPS" -servername web.a.convox -$v -sess_out sess -ign_eof > out 2>&1
 		grep -q '^New, ' out
-		client -servername web.a.convox -$v -sess_in sess | grep -q '^Reused, '
+		# Each resumed session gives what the next one needs.
+		for _ in 1 2 3; do
+			printf 'GET /name HTTP/1.1\r\nHost: web.a.convox\r\nConnection: close\r\n\r\n' |
+				openssl s_client -connect "127.84.9.1:$HTTPS" -servername web.a.convox -$v -sess_in sess -sess_out next -ign_eof > out 2>&1
+			grep -q '^Reused, ' out
+			[ "$v" = tls1_2 ] || mv next sess
+		done
 	done
 }
 

@@ -214,9 +214,10 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 	if ((f->hd.type != NGHTTP2_DATA && f->hd.type != NGHTTP2_HEADERS) || !(f->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return 0;
 	s = nghttp2_session_get_stream_user_data(ng, f->hd.stream_id);
-	/* The answer is whole, the rest of the request is of no use (RFC 9113, 8.1). */
+	/* The answer is whole, the rest of the request is of no use (RFC 9113, 8.1). A reset at once, in the packet of
+	 * the answer, makes clients such as curl throw the answer away: it comes when they had time to read. */
 	if (s && !s->req_done)
-		(void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+		s->deadline = s->r->now + LINGER_SECONDS;
 	return 0;
 }
 
@@ -399,6 +400,8 @@ h2_tick(struct conn *c)
 
 	for (struct stream *s = m->streams, *next; s; s = next) {
 		next = s->sib;
+		if (s->step == DONE && !s->req_done && now > s->deadline)
+			(void)nghttp2_submit_rst_stream(m->ng, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
 		if (s->step != DONE && s->service)
 			dispatch_cut(s);
 		if (s->r && s->step != DONE && now > s->deadline && s->service)

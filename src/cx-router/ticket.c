@@ -69,14 +69,14 @@ set_key(const struct key *k, const unsigned char *iv, EVP_CIPHER_CTX *cipher, EV
 	       EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv, seal) == 1;
 }
 
-/* 0: no key, a whole handshake; 1: use it; 2: use it and make a new ticket; -1: broken. */
+/* 0: no key, a whole handshake; 1: use it; 2: use it and make a new ticket; -1: broken. In TLS 1.3 a ticket serves once
+ * (RFC 8446, C.4): who resumes needs another for the next time. */
 static int
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
 {
 	unsigned now = __atomic_load_n(&shared->now, __ATOMIC_ACQUIRE), before = (now + KEYS - 1) % KEYS;
 	const struct key *k = &shared->keys[now];
 
-	(void)ssl;
 	if (seal) {
 		if (RAND_bytes(iv, 16) != 1 || !set_key(k, iv, cipher, mac, 1))
 			return -1;
@@ -84,7 +84,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 		return 1;
 	}
 	if (memcmp(name, k->name, sizeof(k->name)) == 0)
-		return set_key(k, iv, cipher, mac, 0) ? 1 : -1;
+		return set_key(k, iv, cipher, mac, 0) ? SSL_version(ssl) >= TLS1_3_VERSION ? 2 : 1 : -1;
 	k = &shared->keys[before];
 	if (memcmp(name, k->name, sizeof(k->name)) == 0)
 		return set_key(k, iv, cipher, mac, 0) ? 2 : -1;
