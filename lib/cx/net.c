@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Inode of the socket that has the port (of the address, or of all addresses) by /proc/net; 0: not seen. */
@@ -199,7 +197,7 @@ cx_net_worker(
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return cx_err_sys(e, "make a socket pair");
-	/* From here on signals wait for cx_net_watch: one that comes now must reach the worker too. */
+	/* From here on signals wait for the parent's loop: one that comes now must reach the worker too. */
 	watched(&set);
 	(void)sigprocmask(SIG_BLOCK, &set, &old);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -217,34 +215,6 @@ cx_net_worker(
 	*sock = pair[0];
 	(void)unsetenv("CX_READY_FD");
 	return pid;
-}
-
-int
-cx_net_watch(pid_t worker, void (*tick)(void *arg), void *arg)
-{
-	struct timespec second = {.tv_sec = 1};
-	sigset_t set;
-	int st, told = 0;
-
-	watched(&set);
-	for (;;) {
-		pid_t pid;
-		int sig;
-
-		tick(arg);
-		sig = sigtimedwait(&set, NULL, &second);
-		if ((sig == SIGTERM || sig == SIGINT) && !told++)
-			(void)kill(worker, SIGTERM);
-		while ((pid = waitpid(-1, &st, WNOHANG)) > 0) {
-			if (pid != worker)
-				continue;
-			if (WIFSIGNALED(st))
-				return told && WTERMSIG(st) == SIGTERM ? 0 : CX_SYS;
-			return WEXITSTATUS(st);
-		}
-		if (pid < 0 && errno == ECHILD)
-			return CX_SYS;
-	}
 }
 
 int

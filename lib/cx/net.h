@@ -30,12 +30,6 @@ int cx_net_drop(long uid, long gid, struct cx_err *e);
  */
 pid_t cx_net_worker(
 	const char *prog, int (*run)(void *arg, int sock, struct cx_err *e), void *arg, int *sock, struct cx_err *e);
-/*
- * The parent's life: calls tick(arg) once a second, hands SIGTERM and SIGINT on to the worker, and returns the exit
- * status when that has ended (0 when the signal ended it, CX_SYS when another did).
- */
-int cx_net_watch(pid_t worker, void (*tick)(void *arg), void *arg);
-
 /* The address of a bridge that may not exist yet, or be made anew. */
 struct cx_net_gateway {
 	const char *prog, *address, *device; /* address or device NULL: there is none */
