@@ -46,18 +46,15 @@ ID='1-[0-9a-f]{8}-[0-9a-f]{24}'
 	ask / -H 'X-Forwarded-For: 203.0.113.9' -H 'X-Forwarded-For: 203.0.113.10' > seen
 	[ "$(field x-forwarded-for)" = "203.0.113.9, 203.0.113.10, 127.0.0.1" ]
 	[ "$(field x-forwarded-proto) $(field x-forwarded-port)" = "http $PLAIN" ]
-	set_to() { route a web.a.convox "$PORT_one" "$@"; wait_until 5 sh -c "sleep 0.1"; }
-	set_to 'forwarded_for="preserve"'
-	ask / -H 'X-Forwarded-For: 203.0.113.9' > seen
-	[ "$(field x-forwarded-for)" = 203.0.113.9 ]
-	ask / > seen
-	[ -z "$(field x-forwarded-for)" ]
-	set_to 'forwarded_for="remove"'
-	ask / -H 'X-Forwarded-For: 203.0.113.9' > seen
-	[ -z "$(field x-forwarded-for)" ] && [ "$(field x-forwarded-proto)" = http ]
-	set_to client_port=true
-	ask / > seen
-	[[ "$(field x-forwarded-for)" =~ ^127\.0\.0\.1:[0-9]{4,5}$ ]]
+	is() { ask / "${@:2}" > seen && [[ "$(field x-forwarded-for)" =~ ^$1$ ]]; }
+	route a web.a.convox "$PORT_one" 'forwarded_for="preserve"'
+	wait_until 5 is '203\.0\.113\.9' -H 'X-Forwarded-For: 203.0.113.9'
+	is ''
+	route a web.a.convox "$PORT_one" 'forwarded_for="remove"'
+	wait_until 5 is '' -H 'X-Forwarded-For: 203.0.113.9'
+	[ "$(field x-forwarded-proto)" = http ]
+	route a web.a.convox "$PORT_one" client_port=true
+	wait_until 5 is '127\.0\.0\.1:[0-9]{4,5}'
 }
 
 @test "cx-router: 463 for more than 30 addresses in X-Forwarded-For, 30 pass" {
