@@ -349,6 +349,23 @@ reply() {
 	[[ $stderr == *"web 2/2  RUN y"* ]]
 }
 
+@test "cx-build: a BuildKit that hangs is given up, and the classic builder builds; when that hangs too, it is said (111)" {
+	touch "$BATS_TEST_TMPDIR/e/deaf"
+	head -c 3000000 /dev/zero > large
+	CX_BUILD_STALL=1 build
+	[ "$status" -eq 0 ] || { dump; false; }
+	[[ $stderr == *"BuildKit hangs"* ]]
+	[ "$(requests | grep -c '^POST /build.*"version": \["1"\]')" -eq 1 ]
+	rm large
+	echo new > file
+	touch "$BATS_TEST_TMPDIR/e/slow"
+	CX_BUILD_STALL=1 build
+	[ "$status" -eq 111 ] || { dump; false; }
+	[[ $stderr == *"nothing was taken for 1 seconds"*"hint: its builder hangs: restart the container engine"* ]]
+	touch "$BATS_TEST_TMPDIR/e/go"
+	rm "$BATS_TEST_TMPDIR/e/deaf"
+}
+
 @test "cx-build: steps that want secrets are refused with file and line (100)" {
 	mkdir s
 	printf 'FROM x\nRUN <<E\nRUN --mount=type=secret,id=no x\nE\nRUN --network=none \\\n --mount=type=secret,id=x y\n' > s/Dockerfile

@@ -112,6 +112,8 @@ cx_engine_stream(struct cx_engine *en, const char *path, struct cx_http_req *r, 
 	if (cx_http_do(en->http, r, e) < 0) {
 		r->url = NULL;
 		en->status = r->status;
+		if (r->stalled)
+			return cx_err_hint(e, "its builder hangs: restart the container engine, and try again");
 		return r->status ? -1 : explain_refused(en, e);
 	}
 	r->url = NULL;

@@ -4,6 +4,7 @@
 #include <cx/http.h>
 #include <cx/json.h>
 #include <string.h>
+#include <time.h>
 
 struct cx_http {
 	CURL *curl;
@@ -15,6 +16,8 @@ struct transfer {
 	CURL *curl;
 	struct cx_http_req *r;
 	int aborted, too_large;
+	curl_off_t moved; /* bytes in both directions, and since when there were no more */
+	time_t since;
 };
 
 struct cx_http *
@@ -78,16 +81,31 @@ on_write(char *p, size_t size, size_t n, void *arg)
 	return n;
 }
 
+static time_t
+seconds(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
 static int
 on_progress(void *arg, curl_off_t dt, curl_off_t dn, curl_off_t ut, curl_off_t un)
 {
 	struct transfer *t = arg;
 
-	(void)dt, (void)dn, (void)ut, (void)un;
-	if (!t->r->cancel || !*t->r->cancel)
-		return 0;
-	t->aborted = 1;
-	return 1;
+	(void)dt, (void)ut;
+	if (t->r->cancel && *t->r->cancel) {
+		t->aborted = 1;
+		return 1;
+	}
+	if (dn + un != t->moved || !t->since) {
+		t->moved = dn + un;
+		t->since = seconds();
+	}
+	t->r->stalled = t->r->stall_s && dn == 0 && seconds() - t->since >= t->r->stall_s;
+	return t->r->stalled;
 }
 
 static void
@@ -118,6 +136,9 @@ transport_error(const struct cx_http *h, const struct transfer *t, CURLcode rc, 
 		return cx_err_set(e, CX_SYS, "aborted");
 	if (t->too_large)
 		return cx_err_set(e, CX_SYS, "the reply of %s is too large", t->r->url);
+	if (t->r->stalled)
+		return cx_err_set(e, CX_SYS, "%s: nothing was taken for %ld seconds",
+			h->unix_path ? h->unix_path : t->r->url, t->r->stall_s);
 	return cx_err_set(e, CX_SYS, "%s: %s", h->unix_path ? h->unix_path : t->r->url,
 		detail[0] ? detail : curl_easy_strerror(rc));
 }
@@ -132,6 +153,7 @@ cx_http_do(struct cx_http *h, struct cx_http_req *r, struct cx_err *e)
 	CURLcode rc;
 
 	r->status = 0;
+	r->stalled = 0;
 	curl_easy_reset(c); /* keeps the connection */
 	if (h->unix_path)
 		(void)curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, h->unix_path);
@@ -143,7 +165,7 @@ cx_http_do(struct cx_http *h, struct cx_http_req *r, struct cx_err *e)
 	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, &t);
 	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, r->connect_ms ? r->connect_ms : 10000L);
 	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, r->timeout_ms);
-	(void)curl_easy_setopt(c, CURLOPT_NOPROGRESS, r->cancel ? 0L : 1L);
+	(void)curl_easy_setopt(c, CURLOPT_NOPROGRESS, r->cancel || r->stall_s ? 0L : 1L);
 	(void)curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
 	(void)curl_easy_setopt(c, CURLOPT_XFERINFODATA, &t);
 	(void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");

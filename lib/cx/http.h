@@ -28,10 +28,12 @@ struct cx_http_req {
 	void *arg;
 	long timeout_ms; /* whole request; 0: none */
 	long connect_ms; /* 0: 10000 */
+	long stall_s; /* gives up when before the reply's first byte nothing moves for so long; 0: never */
 	const int *cancel; /* looked at about once a second and on data; non-zero aborts; or NULL */
 	size_t max; /* of reply; 0: CX_JSON_MAX */
 	/* results */
 	long status; /* HTTP status, 0 when there was none */
+	int stalled; /* given up because of stall_s */
 	struct cx_buf reply; /* free with cx_buf_free */
 };
 

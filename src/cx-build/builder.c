@@ -4,6 +4,7 @@
 #include "tar.h"
 #include <cx/err.h>
 #include <cx/own.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What both directions of the request share. */
@@ -95,8 +96,18 @@ build_path(const struct builder *b, const struct build *what, const json_t *tags
 	return cx_buf_take(&path);
 }
 
+/* An engine that takes nothing of a context, and says nothing, for so long hangs. */
+static long
+stall_seconds(void)
+{
+	const char *wish = getenv("CX_BUILD_STALL");
+	long n = wish ? strtol(wish, NULL, 10) : 0;
+
+	return n > 0 && n < 86400 ? n : 60;
+}
+
 static int
-once(struct builder *b, struct build *what, const json_t *tags, struct talk *t, struct cx_err *e)
+once(struct builder *b, struct build *what, const json_t *tags, struct talk *t, int *stalled, struct cx_err *e)
 {
 	static const char *const headers[] = {"Content-Type: application/x-tar", NULL};
 	CX_FREE char *path = build_path(b, what, tags);
@@ -106,6 +117,7 @@ once(struct builder *b, struct build *what, const json_t *tags, struct talk *t, 
 		.read = on_upload,
 		.write = on_reply,
 		.arg = &j,
+		.stall_s = stall_seconds(),
 		.cancel = b->cancel};
 	int rc;
 
@@ -114,6 +126,7 @@ once(struct builder *b, struct build *what, const json_t *tags, struct talk *t, 
 		return -1;
 	j.reply = reply_new(t, json_string_value(json_array_get(what->services, 0)));
 	rc = cx_engine_stream(b->en, path, &req, e);
+	*stalled = req.stalled;
 	if (rc < 0 && j.err.cls)
 		*e = j.err;
 	else if (rc < 0 && reply_broken(j.reply))
@@ -138,12 +151,17 @@ lacks_buildkit(const struct builder *b, const struct cx_err *e)
 int
 builder_build(struct builder *b, struct build *what, const json_t *tags, struct talk *t, struct cx_err *e)
 {
-	int rc = once(b, what, tags, t, e);
+	const char *id = json_string_value(json_array_get(what->services, 0));
+	int stalled = 0, rc = once(b, what, tags, t, &stalled, e);
 
-	if (rc == 0 || !lacks_buildkit(b, e))
+	/* BuildKit of Docker 20.10 can lock itself up when builds are cancelled; the classic builder has nothing of it.
+	 */
+	if (rc < 0 && stalled && b->version == 2)
+		talk_say(t, id, "warn", "the engine's BuildKit hangs (restart the engine); its classic builder builds");
+	else if (rc < 0 && lacks_buildkit(b, e))
+		talk_say(t, id, "progress", "the engine has no BuildKit; its classic builder builds");
+	else
 		return rc;
 	b->version = 1;
-	talk_say(t, json_string_value(json_array_get(what->services, 0)), "progress",
-		"the engine has no BuildKit; its classic builder builds");
-	return once(b, what, tags, t, e);
+	return once(b, what, tags, t, &stalled, e);
 }

@@ -27,7 +27,7 @@ struct builder {
 int builder_find(struct builder *b, struct cx_err *e);
 /*
  * Builds, and names the result by all tags (JSON array of REPO:TAG). Falls back to the classic builder when the
- * engine has no BuildKit. CX_NO when a step failed: then the event that tells it has been sent.
+ * engine has no BuildKit, or one that hangs. CX_NO when a step failed: then the event that tells it has been sent.
  */
 int builder_build(struct builder *b, struct build *what, const json_t *tags, struct talk *t, struct cx_err *e);
 
