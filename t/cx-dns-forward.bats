@@ -27,17 +27,22 @@ teardown() {
 	for n in nodata nx; do
 		run --separate-stderr ask "$n.example" A
 		[[ $output == *SOA* && $output != *127.* ]] || { dump; false; }
-		ask "$n.example" A | grep -q 'example.*	1	IN	SOA'
+		ask "$n.example" A | grep -Eq 'example.*	(60|5[0-9])	IN	SOA'
 	done
 	[ "$(grep -ic nodata "$BATS_TEST_TMPDIR/r.log")" -eq 1 ] && [ "$(grep -ic nx "$BATS_TEST_TMPDIR/r.log")" -eq 1 ]
-	again() { ask nx.example A | grep -q NXDOMAIN && [ "$(grep -ic nx "$BATS_TEST_TMPDIR/r.log")" -ge 2 ]; }
+	again() { ask soon.example A | grep -q NXDOMAIN && [ "$(grep -ic soon "$BATS_TEST_TMPDIR/r.log")" -ge 2 ]; }
 	wait_until 5 again
 	ask lame.example A > /dev/null
 	ask lame.example A > /dev/null
 	[ "$(grep -ic lame "$BATS_TEST_TMPDIR/r.log")" -eq 2 ]
-	ask servfail.example A | grep -q SERVFAIL
-	ask servfail.example A | grep -q SERVFAIL
-	[ "$(grep -ic servfail "$BATS_TEST_TMPDIR/r.log")" -eq 1 ]
+	# Asked twice within a second; a busy machine may take longer, so that there are some tries.
+	n=0
+	kept() {
+		n=$((n + 1))
+		ask "servfail.n$n.example" A | grep -q SERVFAIL && ask "servfail.n$n.example" A | grep -q SERVFAIL &&
+			[ "$(grep -ic "servfail.n$n.example" "$BATS_TEST_TMPDIR/r.log")" -eq 1 ]
+	}
+	wait_until 10 kept
 }
 
 @test "cx-dns: questions go out from many ports, in random case, and the client's case comes back" {
